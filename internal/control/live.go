@@ -1,0 +1,18 @@
+package control
+
+import (
+	"context"
+
+	"openivs/internal/ivs"
+)
+
+// Live is what the operations ask of the sessions that run now.
+type Live interface {
+	// Stop ends a channel's stream as StopStream does, and returns when the
+	// encoder has been told. ivs.NotLive if there is none.
+	Stop(ctx context.Context, channel ivs.ARN) error
+	// Stream returns what is live on a channel, from Stream Start to Stream End.
+	Stream(channel ivs.ARN) (ivs.Stream, bool)
+	// Streams returns all that is live, the newest first.
+	Streams() []ivs.Stream
+}

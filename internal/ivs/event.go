@@ -1,0 +1,70 @@
+package ivs
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// An EventType is the detail-type of an event (Amazon IVS with EventBridge).
+type EventType string
+
+// The event types.
+const (
+	StreamStateChange    EventType = "IVS Stream State Change"
+	StreamHealthChange   EventType = "IVS Stream Health Change"
+	LimitBreach          EventType = "IVS Limit Breach"
+	RecordingStateChange EventType = "IVS Recording State Change"
+	AdBreakStateChange   EventType = "IVS Ad Break State Change"
+)
+
+// The names of the events of a session.
+const (
+	SessionCreated  = "Session Created"
+	StreamStart     = "Stream Start"
+	SessionEnded    = "Session Ended"
+	StreamEnd       = "Stream End"
+	StreamFailure   = "Stream Failure"
+	StarvationStart = "Starvation Start"
+	StarvationEnd   = "Starvation End"
+)
+
+// An Event is something that happened to a session. It is written in the
+// transaction of the state it describes and delivered later.
+type Event struct {
+	ID          string // UUID
+	Seq         int64  // place among the channel's events; the store sets it
+	Channel     ARN
+	ChannelName string
+	StreamID    string
+	Type        EventType
+	Name        string
+	Code        string          // "" for none
+	Detail      json.RawMessage // members of detail beyond the common ones, or nil
+	At          time.Time
+}
+
+// MaxSessionEvents is how many events a session answers, the newest ones.
+const MaxSessionEvents = 500
+
+// Fault reports whether an event makes its session count as one with an error.
+func (e Event) Fault() bool {
+	return e.Type == LimitBreach ||
+		strings.Contains(e.Name, "Failure") ||
+		e.Name == SessionEnded && e.Code != ""
+}
+
+// NewEvent describes something that happened to s at a time.
+func NewEvent(s Session, typ EventType, name string, at time.Time) Event {
+	return Event{
+		ID:          uuid.NewString(),
+		Channel:     s.Channel.Channel.ARN,
+		ChannelName: s.Channel.Channel.Name,
+		StreamID:    s.StreamID,
+		Type:        typ,
+		Name:        name,
+		At:          at,
+	}
+}

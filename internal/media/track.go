@@ -1,0 +1,64 @@
+package media
+
+import "fmt"
+
+// A Kind is the sort of thing a track carries.
+type Kind uint8
+
+// The kinds of track.
+const (
+	Video Kind = iota + 1
+	Audio
+	Data
+)
+
+// A Codec names a coding, in the words of RFC 6381 tools: "h264", "aac".
+type Codec string
+
+// The codecs that the data path carries.
+const (
+	H264 Codec = "h264"
+	AAC  Codec = "aac"
+)
+
+// A Track describes a run of units that share codec parameters. It never
+// changes; new parameters are a new Track.
+type Track struct {
+	ID     int // 0 for the only or the first track of its kind
+	Kind   Kind
+	Codec  Codec
+	Config []byte // H.264: AVCDecoderConfigurationRecord; AAC: AudioSpecificConfig
+
+	Picture Picture // video only
+	Sound   Sound   // audio only
+}
+
+// Picture is what an SPS says (ITU-T H.264, 7.4.2.1.1 and annex E).
+type Picture struct {
+	SPS, PPS      [][]byte // NAL units without length or start code
+	Profile       byte     // profile_idc
+	Constraints   byte     // the byte with constraint_set0_flag to constraint_set5_flag
+	Level         byte     // level_idc, ten times the level
+	Width, Height int      // pixels, cropping applied
+	Framerate     float64  // frames per second by the VUI's timing; 0: not stated
+}
+
+// Sound is what an AudioSpecificConfig says (ISO/IEC 14496-3, 1.6.2.1).
+type Sound struct {
+	ObjectType int // 2 is AAC-LC
+	SampleRate int // Hz
+	Channels   int
+}
+
+// CodecString returns the track's RFC 6381 codec string. The hex digits of an
+// avc1 string are upper case, as Amazon IVS writes them.
+func (t *Track) CodecString() string {
+	switch t.Codec {
+	case H264:
+		return fmt.Sprintf("avc1.%02X%02X%02X", t.Picture.Profile, t.Picture.Constraints, t.Picture.Level)
+	case AAC:
+		return fmt.Sprintf("mp4a.40.%d", t.Sound.ObjectType)
+	default:
+		return string(t.Codec)
+	}
+}

@@ -1,0 +1,313 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Setting is one thing an operator can set: --NAME, OPENIVS_NAME in the
+// environment (upper case, _ for -), NAME in the file.
+type Setting struct {
+	Name    string
+	Default []string
+	Help    string // one sentence
+	Repeats bool   // more than one value: flag given again, list in the file, commas in the environment
+	Path    bool   // the value names a file or directory
+
+	// set parses values into c. Of what is wrong it says what, and a cure.
+	set  func(c *Config, values []string) (wrong, cure string)
+	hide func(string) string // nil: nothing to hide
+}
+
+// Env returns the environment variable of the setting.
+func (s *Setting) Env() string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+func (s *Setting) shown(values []string) []string {
+	if s.hide == nil {
+		return values
+	}
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = s.hide(v)
+	}
+	return out
+}
+
+// Settings returns every setting there is, in the order they are printed.
+func Settings() []Setting { return append([]Setting(nil), settings...) }
+
+var settings = []Setting{
+	{
+		Name: "data", Default: []string{"./openivs-data"}, Path: true,
+		Help: "Directory that holds everything: database, keys, certificates, recordings.",
+		set:  text(func(c *Config) *string { return &c.Data }, present),
+	},
+	{
+		Name: "listen", Default: []string{":4500"}, Repeats: true,
+		Help: "HOST:PORT to listen on; each speaks HTTP, HTTPS, RTMP and RTMPS. Port 0 picks a free one.",
+		set:  setListen,
+	},
+	{
+		Name: "public-host", Default: []string{"127.0.0.1"},
+		Help: "Host name or address, without a port, that encoders and viewers reach this server by.",
+		set:  text(func(c *Config) *string { return &c.PublicHost }, isHost),
+	},
+	{
+		Name: "playback-base", Default: []string{""},
+		Help: "URL that every playbackUrl starts with; made from public-host unless set.",
+		set:  text(func(c *Config) *string { return &c.PlaybackBase }, optional(isBase)),
+	},
+	{
+		Name: "tls-cert", Default: []string{""}, Path: true,
+		Help: "PEM file with the certificate and its chain, read again when it changes; self-signed unless set.",
+		set:  text(func(c *Config) *string { return &c.TLSCert }, optional(readable)),
+	},
+	{
+		Name: "tls-key", Default: []string{""}, Path: true,
+		Help: "PEM file with the private key of tls-cert.",
+		set:  text(func(c *Config) *string { return &c.TLSKey }, optional(readable)),
+	},
+	{
+		Name: "database", Default: []string{SQLite},
+		Help: "sqlite, which is a file in the data directory, or postgres://USER:PASSWORD@HOST:PORT/NAME.",
+		set:  text(func(c *Config) *string { return &c.Database }, isDatabase), hide: hidePassword,
+	},
+	{
+		Name: "master-key-file", Default: []string{""}, Path: true,
+		Help: "File with the key that seals secrets in the database; master.key in the data directory unless set.",
+		set:  text(func(c *Config) *string { return &c.MasterKeyFile }, none),
+	},
+	{
+		Name: "region", Default: []string{"us-east-1"},
+		Help: "AWS region that this server stands for; requests signed for another are refused.",
+		set:  text(func(c *Config) *string { return &c.Region }, isRegion),
+	},
+	{
+		Name: "account", Default: []string{"000000000000"},
+		Help: "AWS account id that this server stands for, 12 digits; part of every ARN.",
+		set:  text(func(c *Config) *string { return &c.Account }, isAccount),
+	},
+	{
+		Name: "log-format", Default: []string{"text"},
+		Help: "Form of the log on standard error: text or json.",
+		set:  text(func(c *Config) *string { return &c.LogFormat }, isOneOf("text", "json")),
+	},
+	{
+		Name: "log-level", Default: []string{"info"},
+		Help: "Least severe line that is logged: debug, info, warn or error.",
+		set:  setLogLevel,
+	},
+	{
+		Name: "session-retention", Default: []string{"60d"},
+		Help: "How long an ended session stays readable, such as 60d or 36h; at least 1h.",
+		set:  setRetention,
+	},
+}
+
+// text returns a setter for one string that keeps a rule.
+func text(to func(*Config) *string, rule func(string) (wrong, cure string)) func(*Config, []string) (string, string) {
+	return func(c *Config, values []string) (string, string) {
+		*to(c) = values[0]
+		return rule(values[0])
+	}
+}
+
+func none(string) (wrong, cure string) { return "", "" }
+
+func optional(rule func(string) (wrong, cure string)) func(string) (string, string) {
+	return func(v string) (string, string) {
+		if v == "" {
+			return "", ""
+		}
+		return rule(v)
+	}
+}
+
+func present(v string) (wrong, cure string) {
+	if v == "" {
+		return "it is empty", "name a directory"
+	}
+	return "", ""
+}
+
+func setListen(c *Config, values []string) (wrong, cure string) {
+	const form = "give HOST:PORT or :PORT, such as :4500 or 127.0.0.1:0"
+	c.Listen = values
+	if len(values) == 0 {
+		return "it is empty", form
+	}
+	seen := map[string]bool{}
+	for _, v := range values {
+		host, port, err := net.SplitHostPort(v)
+		if err != nil {
+			return fmt.Sprintf("%q is not an address to listen on", v), form
+		}
+		if wrong, _ := optional(isHost)(host); wrong != "" {
+			return fmt.Sprintf("%q is not an address to listen on: %s", v, wrong), form
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return fmt.Sprintf("%q has no port between 0 and 65535", v), form
+		}
+		if n != 0 && seen[v] {
+			return fmt.Sprintf("%q is there twice", v), "remove one"
+		}
+		seen[v] = true
+	}
+	return "", ""
+}
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+const maxHost = 253 // characters of a name in the DNS
+
+func isHost(v string) (wrong, cure string) {
+	const form = "give a bare host name or IP address, such as live.example.com"
+	if _, err := netip.ParseAddr(v); err == nil {
+		return "", ""
+	}
+	if len(v) > maxHost || !hostForm.MatchString(v) {
+		return fmt.Sprintf("%q is neither a host name nor an IP address", v), form
+	}
+	return "", ""
+}
+
+func isBase(v string) (wrong, cure string) {
+	const form = "give the start of a URL, such as https://cdn.example.com"
+	u, err := url.Parse(v)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%q is not a URL", v), form
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Sprintf("%q does not start with http:// or https://", v), form
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Sprintf("%q has to be scheme, host and perhaps a path, nothing else", v), form
+	case strings.HasSuffix(v, "/"):
+		return fmt.Sprintf("%q ends in a slash", v), "leave the slash away"
+	}
+	return "", ""
+}
+
+func readable(v string) (wrong, cure string) {
+	f, err := os.Open(v)
+	if err != nil {
+		return "it cannot be read: " + err.Error(), "name a file that the user running openivs can read"
+	}
+	_ = f.Close() // nothing was written
+	return "", ""
+}
+
+// isDatabase never quotes its value, which may hold a password.
+func isDatabase(v string) (wrong, cure string) {
+	const form = "give sqlite or postgres://USER:PASSWORD@HOST:PORT/NAME"
+	if v == SQLite {
+		return "", ""
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil:
+		return "it is not a URL; a password in it may need percent-encoding", form
+	case u.Scheme != "postgres" && u.Scheme != "postgresql":
+		return "it is neither sqlite nor a postgres URL", form
+	}
+	return "", ""
+}
+
+const hiddenPart = "[secret]"
+
+// hidePassword hides what a database URL says of passwords, and the whole of
+// what it does not understand.
+func hidePassword(v string) string {
+	if wrong, _ := isDatabase(v); wrong != "" {
+		return hiddenPart
+	}
+	u, err := url.Parse(v)
+	if err != nil {
+		return hiddenPart
+	}
+	if _, has := u.User.Password(); has {
+		u.User = url.UserPassword(u.User.Username(), "hidden")
+	}
+	q := u.Query()
+	for k := range q {
+		if strings.Contains(strings.ToLower(k), "password") {
+			q.Set(k, "hidden")
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+var (
+	regionForm  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}$`)
+	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+)
+
+func isRegion(v string) (wrong, cure string) {
+	if !regionForm.MatchString(v) {
+		return fmt.Sprintf("%q does not look like an AWS region", v), "give one such as us-east-1"
+	}
+	return "", ""
+}
+
+func isAccount(v string) (wrong, cure string) {
+	if !accountForm.MatchString(v) {
+		return fmt.Sprintf("%q is not an AWS account id", v), "give 12 digits, in quotes in the file"
+	}
+	return "", ""
+}
+
+func isOneOf(allowed ...string) func(string) (string, string) {
+	return func(v string) (string, string) {
+		for _, a := range allowed {
+			if v == a {
+				return "", ""
+			}
+		}
+		return fmt.Sprintf("%q is not one of its values", v), "give one of: " + strings.Join(allowed, ", ")
+	}
+}
+
+func setLogLevel(c *Config, values []string) (wrong, cure string) {
+	if wrong, cure := isOneOf("debug", "info", "warn", "error")(values[0]); wrong != "" {
+		return wrong, cure
+	}
+	if err := c.LogLevel.UnmarshalText([]byte(values[0])); err != nil {
+		return err.Error(), "give one of: debug, info, warn, error"
+	}
+	return "", ""
+}
+
+const (
+	day          = 24 * time.Hour
+	minRetention = time.Hour
+	maxRetention = 100 * 365 * day
+)
+
+func setRetention(c *Config, values []string) (wrong, cure string) {
+	const form = "give a number of days or hours, such as 60d or 36h"
+	v := values[0]
+	d, err := time.ParseDuration(v)
+	if n, isDays := strings.CutSuffix(v, "d"); isDays {
+		var days uint64
+		days, err = strconv.ParseUint(n, 10, 16)
+		d = time.Duration(days) * day
+	}
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%q is not a length of time", v), form
+	case d < minRetention || d > maxRetention:
+		return fmt.Sprintf("%q is not between 1h and 36500d", v), form
+	}
+	c.SessionRetention = d
+	return "", ""
+}

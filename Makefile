@@ -1,0 +1,67 @@
+# The verbs of this project. `make` lists them; each does its own set-up.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo build test soak unit lint gen e2e fuzz bench vet gen-check fuzz-smoke
+.NOTPARALLEL:
+
+# Tests that sample a long matrix take their seed from here and print it.
+E2E_SEED ?= $(shell date +%s)
+export E2E_SEED
+
+# Where `make bench` puts its figures, and what it compares them with.
+BENCH_OUT ?= .cache/bench.txt
+BENCH_OLD ?=
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+UNIT = $$(go list ./... | grep -v -e '/e2e$$' -e '/bench$$')
+
+help: ## list the verbs
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 12
+
+setup: ## install what the other verbs need (apt, npm, tools); quick when done
+	@tools/setup
+
+demo: setup build ## run the main job: create, publish, play, ask (DEMO_SECONDS=N ends it)
+	@bin/openivs-demo
+
+build: ## build bin/openivs and bin/openivs-demo
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+test: setup lint gen-check build unit fuzz-smoke e2e ## all the tests that fit 20 minutes on 2 cores
+
+soak: setup build ## the long matrices whole, longer fuzzing, the slow ends
+	go test -count=1 -shuffle=on -timeout 3h -v -parallel 8 ./e2e -soak
+	tools/fuzz 2m
+
+unit: setup ## unit tests under the race detector, in random order
+	go test -race -shuffle=on -timeout 15m $(UNIT)
+
+lint: setup vet ## golangci-lint with .golangci.yml
+	.cache/bin/golangci-lint run ./...
+
+vet:
+	go vet ./...
+
+gen: ## regenerate *.gen.go and docs/compat.md from the API model
+	go generate ./...
+
+gen-check: gen
+	@git diff --exit-code -- '*.gen.go' docs/compat.md || { echo 'generated files were out of date: commit what make gen wrote' >&2; exit 1; }
+
+e2e: setup ## real clients, and a browser, against the real server (E2E_SEED=N repeats a sample)
+	@echo 'E2E_SEED=$(E2E_SEED)'
+	go test -count=1 -shuffle=on -timeout 15m -parallel 6 ./e2e
+
+fuzz: setup ## every fuzz test for 30 seconds
+	tools/fuzz 30s
+
+fuzz-smoke: setup
+	tools/fuzz 3s
+
+bench: setup ## benchmarks; BENCH_OLD=file compares with an earlier run
+	@mkdir -p $(dir $(BENCH_OUT))
+	go test -run '^$$' -bench . -benchmem -count $${BENCH_COUNT:-1} $(UNIT) | tee $(BENCH_OUT)
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bench | tee -a $(BENCH_OUT)
+	@if [ -n '$(BENCH_OLD)' ]; then .cache/bin/benchstat '$(BENCH_OLD)' '$(BENCH_OUT)'; fi

@@ -1,0 +1,65 @@
+package sigv4
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// A Reason is why a request was refused, for programs.
+type Reason int
+
+// The reasons.
+const (
+	NoAuthorization Reason = iota // there is no Authorization header
+	Malformed                     // it cannot be read, or a part is missing
+	WrongScope                    // the credential is for another region, service or day
+	UnknownKey                    // there is no such access key
+	BadToken                      // the session token is not the key's
+	ExpiredToken                  // the credential has expired
+	BadDate                       // the request's time is missing or unreadable
+	Skewed                        // the request's time is too far from ours
+	Unsigned                      // a header that must be signed is not
+	BodyMismatch                  // the body is not the one the request announces
+	BadSignature                  // the signature is not the one we would have made
+	BadTarget                     // path or query cannot be read
+	TooLarge                      // the request's head is over a limit
+)
+
+// faults is what AWS calls each reason.
+var faults = map[Reason]struct {
+	name   string
+	status int
+}{
+	NoAuthorization: {"MissingAuthenticationTokenException", http.StatusForbidden},
+	Malformed:       {"IncompleteSignatureException", http.StatusForbidden},
+	WrongScope:      {"InvalidSignatureException", http.StatusForbidden},
+	UnknownKey:      {"UnrecognizedClientException", http.StatusForbidden},
+	BadToken:        {"UnrecognizedClientException", http.StatusForbidden},
+	ExpiredToken:    {"ExpiredTokenException", http.StatusForbidden},
+	BadDate:         {"IncompleteSignatureException", http.StatusForbidden},
+	Skewed:          {"InvalidSignatureException", http.StatusForbidden},
+	Unsigned:        {"InvalidSignatureException", http.StatusForbidden},
+	BodyMismatch:    {"InvalidSignatureException", http.StatusForbidden},
+	BadSignature:    {"InvalidSignatureException", http.StatusForbidden},
+	BadTarget:       {"MalformedHttpRequestException", http.StatusBadRequest},
+	TooLarge:        {"RequestEntityTooLargeException", http.StatusRequestEntityTooLarge},
+}
+
+// invalidToken is AWS's text for keys and session tokens that it does not know.
+const invalidToken = "The security token included in the request is invalid."
+
+// An Error is a request refused, with what AWS would have answered.
+type Error struct {
+	Reason  Reason
+	Name    string // AWS's name of the error
+	Status  int    // HTTP status
+	Message string // for the caller
+}
+
+// Error returns name and message.
+func (e *Error) Error() string { return e.Name + ": " + e.Message }
+
+func refuse(why Reason, format string, args ...any) error {
+	f := faults[why]
+	return &Error{Reason: why, Name: f.name, Status: f.status, Message: fmt.Sprintf(format, args...)}
+}

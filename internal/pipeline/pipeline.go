@@ -1,0 +1,187 @@
+// Package pipeline joins the stages that the media of one session passes, and
+// knows which streams can be watched now.
+//
+// It decides nothing about who may publish or watch: packages session and
+// playback do. What the stages make of the media is theirs.
+package pipeline
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"openivs/internal/hls"
+	"openivs/internal/ivs"
+	"openivs/internal/media"
+)
+
+const (
+	defaultLinger   = 60 * time.Second
+	maxLingerMemory = 256 << 20 // bytes
+)
+
+// errClosed is what a closed pipeline answers to more media.
+var errClosed = errors.New("the pipeline is closed")
+
+// A Builder makes the pipeline of each session and remembers them while they
+// can be watched. Set the fields before the first Open and leave them alone
+// afterwards.
+type Builder struct {
+	Target       time.Duration // segment length; 0: 2 s
+	Linger       time.Duration // how long a stream can be watched to its end after it ended; 0: 60 s
+	LingerMemory int64         // bytes that ended streams may keep together, the oldest go first; 0: 256 MiB
+
+	mu       sync.RWMutex
+	channels map[ivs.ARN]*Pipeline // what is live
+	streams  map[string]*Pipeline  // by stream id: what is live or ended a short while ago
+	ended    []*Pipeline           // the oldest first
+}
+
+// A Pipeline carries the media of one session. Its methods may be called from
+// different goroutines.
+type Pipeline struct {
+	builder  *Builder
+	snapshot ivs.Snapshot // never changes
+	stream   *hls.Stream
+	playable chan struct{} // closed when the first segment can be watched
+	forget   *time.Timer   // set by end, under Builder.mu
+
+	mu       sync.Mutex
+	packager hls.Packager
+	watched  bool // playable is closed
+	closed   bool
+}
+
+// Open makes the pipeline of a session that begins. It replaces what the
+// channel had before.
+func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
+	if s.StreamID == "" {
+		return nil, errors.New("open a pipeline: the session has no stream id")
+	}
+	window := &hls.Window{Stream: s.StreamID, Rendition: hls.Source}
+	p := &Pipeline{
+		builder:  b,
+		snapshot: s.Channel,
+		stream:   &hls.Stream{ID: s.StreamID, Renditions: []*hls.Window{window}},
+		playable: make(chan struct{}),
+		packager: hls.Packager{Window: window, Target: b.Target},
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, taken := b.streams[s.StreamID]; taken {
+		return nil, fmt.Errorf("open a pipeline: stream %s has one", s.StreamID)
+	}
+	if b.streams == nil {
+		b.streams = make(map[string]*Pipeline)
+		b.channels = make(map[ivs.ARN]*Pipeline)
+	}
+	b.streams[s.StreamID] = p
+	b.channels[s.Channel.Channel.ARN] = p
+	return p, nil
+}
+
+// Live returns the stream that runs on a channel, and the channel as it was
+// when the stream began.
+func (b *Builder) Live(channel ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	p, ok := b.channels[channel]
+	if !ok {
+		return nil, nil, false
+	}
+	return p.stream, &p.snapshot, true
+}
+
+// Stream returns a stream by its id: one that runs, or one that ended a short
+// while ago and can be watched to its end.
+func (b *Builder) Stream(id string) (*hls.Stream, *ivs.Snapshot, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	p, ok := b.streams[id]
+	if !ok {
+		return nil, nil, false
+	}
+	return p.stream, &p.snapshot, true
+}
+
+// Playable is closed when the first segment can be watched.
+func (p *Pipeline) Playable() <-chan struct{} { return p.playable }
+
+// WriteUnit takes a unit. It waits for nothing slower than memory. An error
+// says what about the media cannot be carried; the session is over then.
+func (p *Pipeline) WriteUnit(u media.Unit) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	if err := p.packager.WriteUnit(u); err != nil {
+		return err
+	}
+	if !p.watched && p.packager.Window.Snapshot().Playable() {
+		p.watched = true
+		close(p.playable)
+	}
+	return nil
+}
+
+// Close ends the stream with what has arrived. If final, viewers are told that
+// nothing will follow; if not, as when the server stops, their players keep
+// asking. Closing again does nothing.
+func (p *Pipeline) Close(final bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	err := p.packager.Close(final)
+	p.builder.end(p)
+	return err
+}
+
+// end moves a pipeline from what is live to what ended a short while ago.
+func (b *Builder) end(p *Pipeline) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if arn := p.snapshot.Channel.ARN; b.channels[arn] == p {
+		delete(b.channels, arn)
+	}
+	if p.stream.Size() == 0 {
+		delete(b.streams, p.stream.ID)
+		return
+	}
+	b.ended = append(b.ended, p)
+	p.forget = time.AfterFunc(cmp.Or(b.Linger, defaultLinger), func() { b.drop(p) })
+	limit := cmp.Or(b.LingerMemory, maxLingerMemory)
+	for len(b.ended) > 0 && b.endedSize() > limit {
+		b.ended[0].forget.Stop()
+		b.forgetOldest(0)
+	}
+}
+
+// endedSize is how many bytes ended streams keep together. The caller has mu.
+func (b *Builder) endedSize() (n int64) {
+	for _, p := range b.ended {
+		n += p.stream.Size()
+	}
+	return n
+}
+
+// drop forgets an ended stream.
+func (b *Builder) drop(p *Pipeline) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.ended, p); i >= 0 {
+		b.forgetOldest(i)
+	}
+}
+
+// forgetOldest forgets the ended stream at place i. The caller has mu.
+func (b *Builder) forgetOldest(i int) {
+	delete(b.streams, b.ended[i].stream.ID)
+	b.ended = slices.Delete(b.ended, i, i+1)
+}

@@ -1,0 +1,195 @@
+// Package playback serves playlists and segments to viewers.
+//
+// It makes no media (package hls does), keeps none, and knows no database: what
+// can be watched it asks of whoever joins it to the rest of the server.
+package playback
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"openivs/internal/hls"
+	"openivs/internal/ivs"
+)
+
+// defaultStall is how long one piece of a response may take.
+const defaultStall = 30 * time.Second
+
+// Streams is what can be watched.
+type Streams interface {
+	// Live returns the stream that runs on a channel, and the channel as it was
+	// when the stream began.
+	Live(channel ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool)
+
+	// Stream returns a stream by its id: one that runs, or one that ended a
+	// short while ago and can be watched to its end.
+	Stream(id string) (*hls.Stream, *ivs.Snapshot, bool)
+}
+
+// Channels tells a channel that is offline from one that does not exist, which
+// is ivs.NotFound.
+type Channels interface {
+	Channel(ctx context.Context, arn ivs.ARN) (ivs.Channel, error)
+}
+
+// A Server answers viewers. All of it may be used by any number at once.
+type Server struct {
+	Streams  Streams       // required
+	Channels Channels      // required
+	Log      *slog.Logger  // required
+	Stall    time.Duration // a viewer who takes no piece of a response for this long is gone; 0: 30 s
+}
+
+// Serves reports whether a request path is one of playback's.
+func Serves(path string) bool {
+	return hls.Serves(path) || strings.HasPrefix(path, "/api/video/")
+}
+
+// ServeHTTP answers one request. Queries are ignored: players add their own.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	allowOrigins(w.Header())
+	switch r.Method {
+	case http.MethodOptions:
+		preflight(w)
+		return
+	case http.MethodGet, http.MethodHead:
+	default:
+		w.Header().Set("Allow", methods)
+		refuse(w, r, failure{http.StatusMethodNotAllowed, "method_not_allowed", "method not allowed"})
+		return
+	}
+	out := &patient{ResponseWriter: w, control: http.NewResponseController(w), stall: cmp.Or(s.Stall, defaultStall)}
+	if id, rendition, msn, ok := hls.ParseSegmentPath(r.URL.Path); ok {
+		s.segment(out, r, id, rendition, msn)
+		return
+	}
+	if id, rendition, ok := hls.ParseVariantPath(r.URL.Path); ok {
+		s.variant(out, r, id, rendition)
+		return
+	}
+	if arn, ok := ivs.ParsePlaybackPath(r.URL.Path); ok {
+		s.multivariant(out, r, arn)
+		return
+	}
+	refuse(out, r, notFound)
+}
+
+// multivariant answers at a channel's playback URL.
+func (s *Server) multivariant(w http.ResponseWriter, r *http.Request, channel ivs.ARN) {
+	stream, snapshot, live := s.Streams.Live(channel)
+	if !live {
+		s.offline(w, r, channel)
+		return
+	}
+	if snapshot.Channel.Authorized {
+		refuse(w, r, badToken)
+		return
+	}
+	body, ok := stream.Multivariant(hls.Visit{
+		Node:    node,
+		Session: ivs.RandomID(visitID),
+		Now:     time.Now(),
+	})
+	if !ok {
+		refuse(w, r, offline)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", playlistType)
+	h.Set("Cache-Control", "no-cache, no-store")
+	send(w, r, body)
+}
+
+const (
+	node    = "openivs"
+	visitID = 32 // characters of a viewer session's id
+)
+
+// offline answers for a channel without a stream. Nothing is said about a
+// private channel to somebody who has no right to watch it.
+func (s *Server) offline(w http.ResponseWriter, r *http.Request, arn ivs.ARN) {
+	ch, err := s.Channels.Channel(r.Context(), arn)
+	switch {
+	case err == nil && ch.Authorized:
+		refuse(w, r, badToken)
+	case err == nil:
+		refuse(w, r, offline)
+	case ivs.CodeOf(err) == ivs.NotFound:
+		refuse(w, r, noChannel)
+	default:
+		if r.Context().Err() == nil {
+			s.Log.ErrorContext(r.Context(), "a viewer's channel could not be looked up", "channel", arn, "err", err)
+		}
+		refuse(w, r, unavailable)
+	}
+}
+
+// variant answers a rendition's media playlist.
+func (s *Server) variant(w http.ResponseWriter, r *http.Request, id, rendition string) {
+	window, ok := s.window(w, r, id, rendition)
+	if !ok {
+		return
+	}
+	snap := window.Snapshot()
+	if !snap.Playable() {
+		refuse(w, r, offline)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", playlistType)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "Accept-Encoding")
+	if acceptsGzip(r.Header) {
+		h.Set("Content-Encoding", "gzip")
+		send(w, r, snap.PlaylistGzip())
+		return
+	}
+	send(w, r, snap.Playlist())
+}
+
+// segment answers a segment, whole or in part.
+func (s *Server) segment(w http.ResponseWriter, r *http.Request, id, rendition string, msn int64) {
+	window, ok := s.window(w, r, id, rendition)
+	if !ok {
+		return
+	}
+	seg, ok := window.Snapshot().Segment(msn)
+	if !ok {
+		refuse(w, r, gone)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", segmentType)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Etag", `"`+id+"."+rendition+"."+strconv.FormatInt(msn, 10)+`"`)
+	if conditional(r.Header) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(seg.Data))
+		return
+	}
+	h.Set("Accept-Ranges", "bytes")
+	send(w, r, seg.Data)
+}
+
+// window finds a rendition of a stream that may be watched, or refuses.
+func (s *Server) window(w http.ResponseWriter, r *http.Request, id, rendition string) (*hls.Window, bool) {
+	stream, snapshot, ok := s.Streams.Stream(id)
+	if !ok {
+		refuse(w, r, gone)
+		return nil, false
+	}
+	if snapshot.Channel.Authorized {
+		refuse(w, r, forbidden)
+		return nil, false
+	}
+	window, ok := stream.Window(rendition)
+	if !ok {
+		refuse(w, r, gone)
+	}
+	return window, ok
+}

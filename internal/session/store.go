@@ -18,11 +18,14 @@ type Store interface {
 	OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) error
 
 	// SaveSession replaces what is stored of a session and appends events, in
-	// the order given. Saving a session with Ended set closes it.
+	// the order given. Saving a session with Ended set closes it. It fails with
+	// ivs.NotFound if there is no such session. It may be repeated where the
+	// first call's outcome is unknown: an event whose ID is stored already is
+	// not stored again.
 	SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) error
 
 	// Checkpoint notes when media last arrived, by stream id, for all live
-	// sessions in one write.
+	// sessions in one write. It leaves sessions alone that have ended.
 	Checkpoint(ctx context.Context, lastMedia map[string]time.Time) error
 
 	// OpenSessions returns the sessions without an end.

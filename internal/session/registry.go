@@ -1,0 +1,181 @@
+// Package session decides who may publish and owns what then happens: a
+// session's states, the events about them, its health and its end.
+//
+// It has no socket (package ingest), no media stage (package pipeline) and no
+// SQL (package store); it asks all three through small interfaces.
+package session
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"openivs/internal/ingest"
+	"openivs/internal/ivs"
+)
+
+// A Registry lets publishers in, one a channel, and knows every session that
+// runs. Set the fields before the first use and leave them alone afterwards.
+//
+// Recover comes before the first Admit; Run keeps house meanwhile; Close ends
+// it all.
+type Registry struct {
+	Store     Store                                 // required
+	Open      func(s ivs.Session) (Pipeline, error) // required; makes what a session feeds
+	Addresses ivs.Addresses                         // go into each session's snapshot
+	Log       *slog.Logger                          // nil: nothing is logged
+
+	MaxDuration   time.Duration // longest session; 0: 48 h
+	VideoWait     time.Duration // how long the first picture may lag behind the first media; 0: 10 s
+	ReconnectWait time.Duration // how long Admit waits for a session that is ending; 0: 2 s
+	FlushWait     time.Duration // how long a pipeline may take to close; 0: 8 s
+	StopWait      time.Duration // how long Stop waits for the end; 0: 5 s
+	StoreWait     time.Duration // how long one call of the store may take; 0: 5 s
+	Retention     time.Duration // how long ended sessions are remembered; 0: 60 days
+
+	sessions  sync.WaitGroup // one goroutine a session; Close waits for them
+	admission outage         // of the store, as Admit sees it
+
+	mu       sync.RWMutex
+	stopping bool              // by Close; nobody is let in any more
+	live     map[ivs.ARN]*live // by channel, from the reservation to the last write
+
+	started atomic.Pointer[[]entry] // see roster
+}
+
+func (r *Registry) maxDuration() time.Duration   { return cmp.Or(r.MaxDuration, 48*time.Hour) }
+func (r *Registry) videoWait() time.Duration     { return cmp.Or(r.VideoWait, 10*time.Second) }
+func (r *Registry) reconnectWait() time.Duration { return cmp.Or(r.ReconnectWait, 2*time.Second) }
+func (r *Registry) flushWait() time.Duration     { return cmp.Or(r.FlushWait, 8*time.Second) }
+func (r *Registry) stopWait() time.Duration      { return cmp.Or(r.StopWait, 5*time.Second) }
+func (r *Registry) storeWait() time.Duration     { return cmp.Or(r.StoreWait, 5*time.Second) }
+func (r *Registry) retention() time.Duration     { return cmp.Or(r.Retention, 60*24*time.Hour) }
+
+func (r *Registry) log() *slog.Logger {
+	if r.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.Log
+}
+
+// Admit lets a publisher in, or says why not. When it returns a Publication,
+// the session and its Session Created are stored.
+func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publication, error) {
+	ch, err := r.publisher(ctx, q.Key)
+	if err != nil {
+		return nil, err
+	}
+	if !q.Secure && !ch.InsecureIngest {
+		return nil, ivs.Errorf(ivs.Denied, "this channel takes encrypted streams only: "+
+			"publish to rtmps://%s/app/ instead, or set insecureIngest on the channel", r.Addresses.Host)
+	}
+	l, err := r.reserve(ctx, ch, q)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.begun(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// publisher looks the channel of a key up.
+func (r *Registry) publisher(ctx context.Context, key ivs.Secret) (ivs.Channel, error) {
+	tctx, cancel := context.WithTimeout(ctx, r.storeWait())
+	defer cancel()
+	ch, err := r.Store.Publisher(tctx, key)
+	if ivs.CodeOf(err) == ivs.NotFound {
+		return ivs.Channel{}, ivs.Errorf(ivs.NotFound, "no channel has this stream key: copy it again from the channel")
+	}
+	if err != nil {
+		if ctx.Err() == nil { // else the publisher left, which says nothing of the store
+			r.admission.begin(r.log(), "look up stream key", err)
+		}
+		return ivs.Channel{}, errAway
+	}
+	r.admission.over(r.log())
+	return ch, nil
+}
+
+// reserve claims the channel for a new session. It waits for one that is ending,
+// so that an encoder may stop and start again at once.
+func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, q ingest.Request) (*live, error) {
+	wait, cancel := context.WithTimeout(ctx, r.reconnectWait())
+	defer cancel()
+	for {
+		l, busy, err := r.claim(ctx, ch, q)
+		if err != nil || l != nil {
+			return l, err
+		}
+		select {
+		case <-busy.ended:
+		default:
+			return nil, errBusy
+		}
+		select {
+		case <-busy.over:
+		case <-wait.Done():
+			return nil, errStillEnding
+		}
+	}
+}
+
+// claim returns a session that now has the channel, or the one that already has.
+// The session outlives ctx: it ends when its publisher or the server wants.
+func (r *Registry) claim(ctx context.Context, ch ivs.Channel, q ingest.Request) (mine, busy *live, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping {
+		return nil, nil, errServerStopping
+	}
+	if busy := r.live[ch.ARN]; busy != nil {
+		return nil, busy, nil
+	}
+	if r.live == nil {
+		r.live = make(map[ivs.ARN]*live)
+	}
+	l := r.newLive(ch, q)
+	ctx, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
+	r.live[ch.ARN] = l
+	r.sessions.Go(func() { l.run(ctx) })
+	return l, nil, nil
+}
+
+// begun waits until a session is stored and its pipeline open. A publisher that
+// leaves meanwhile ends its session as any other does.
+func (l *live) begun(ctx context.Context) error {
+	select {
+	case err := <-l.opened:
+		return err
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		l.End(fmt.Errorf("wait for the session: %w", err))
+		return err
+	}
+}
+
+// Stop ends a channel's session and returns when the encoder has been told and
+// the end is stored, or after StopWait. It is ivs.NotLive if there is none.
+func (r *Registry) Stop(ctx context.Context, channel ivs.ARN) error {
+	r.mu.RLock()
+	l := r.live[channel]
+	shown := l != nil && l.shown != nil
+	r.mu.RUnlock()
+	if l == nil || !l.stop(errStopped) && !shown {
+		return ivs.Errorf(ivs.NotLive, "channel %s is not broadcasting", channel)
+	}
+	wait, cancel := context.WithTimeout(ctx, r.stopWait())
+	defer cancel()
+	for _, done := range []<-chan struct{}{l.over, l.gone} {
+		select {
+		case <-done:
+		case <-wait.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

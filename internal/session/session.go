@@ -1,0 +1,247 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"openivs/internal/health"
+	"openivs/internal/ingest"
+	"openivs/internal/ivs"
+	"openivs/internal/media"
+)
+
+const (
+	// beat is how often a session is judged, and how often at most a change of
+	// what its encoder says is stored.
+	beat = time.Second
+
+	// settle is how long the first media headers are collected before they are
+	// stored: audio's come a moment after video's, or the other way about.
+	settle = 200 * time.Millisecond
+)
+
+// A live session. Its goroutine (run) owns the record and writes it; the
+// publisher's carries media and never waits for that.
+type live struct {
+	reg     *Registry
+	log     *slog.Logger
+	channel ivs.ARN
+	id      string // stream id
+	remote  string
+	pipe    Pipeline
+
+	// Shared with the publisher's goroutine and with whoever stops the session.
+	end       atomic.Pointer[ending] // nil while media flows
+	ended     chan struct{}          // closed when end is set
+	done      chan struct{}          // closed when the server set it
+	gone      chan struct{}          // closed when the publisher is gone
+	leave     sync.Once              // closes gone
+	over      chan struct{}          // closed when the channel is free again
+	opened    chan error             // holds one: how opening went
+	abandon   context.CancelFunc     // ends the session's goroutine, whatever is left to write
+	changed   chan struct{}          // holds one: facts changed
+	facts     facts
+	meter     health.Meter
+	lastMedia atomic.Int64 // arrival of the newest unit, microseconds since 1970; 0: none
+	health    verdict
+	shown     *entry // guarded by Registry.mu; nil: not to be seen
+
+	feed sync.Mutex // held while the pipeline is written to or closed
+
+	// Owned by the session's goroutine.
+	rec     record
+	rates   health.Sampler
+	fps     framerate
+	visible bool // in the roster
+}
+
+func (r *Registry) newLive(ch ivs.Channel, q ingest.Request) *live {
+	s := ivs.Session{
+		StreamID: ivs.NewStreamID(),
+		Channel:  r.Addresses.Snapshot(ch),
+		Protocol: q.Protocol,
+		Created:  now(),
+	}
+	log := r.log().With("channel", ch.ARN.String(), "session", s.StreamID)
+	return &live{
+		reg:     r,
+		log:     log,
+		channel: ch.ARN,
+		id:      s.StreamID,
+		remote:  q.Remote,
+		pipe:    none{},
+		ended:   make(chan struct{}),
+		done:    make(chan struct{}),
+		gone:    make(chan struct{}),
+		over:    make(chan struct{}),
+		opened:  make(chan error, 1),
+		changed: make(chan struct{}, 1),
+		rec:     record{store: r.Store, wait: r.storeWait(), log: log, s: s},
+	}
+}
+
+// now is the time as it is stored: UTC, in whole microseconds.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// run carries the session from its creation to its last write.
+func (l *live) run(ctx context.Context) {
+	defer l.abandon()
+	defer l.reg.release(l)
+	exists, err := l.open(ctx)
+	if err != nil {
+		l.End(err)
+	}
+	l.opened <- err
+	if !exists {
+		return
+	}
+	l.carry(ctx)
+	l.close(ctx)
+}
+
+// open stores the session and opens its pipeline. exists is false where the
+// store surely has no such session; where that cannot be known, it is ended as
+// if it had, so that none stays open for ever.
+func (l *live) open(ctx context.Context) (exists bool, err error) {
+	err = l.rec.open(ctx)
+	switch ivs.CodeOf(err) {
+	case ivs.Conflict:
+		return false, errBusy
+	case ivs.NotFound:
+		return false, errDeleted
+	default:
+	}
+	if err != nil {
+		l.rec.away.begin(l.log, "open session", err)
+		return true, errAway
+	}
+	pipe, err := l.reg.Open(l.rec.s)
+	if err != nil {
+		l.log.Error("pipeline does not open", "err", err)
+		return true, errAway
+	}
+	l.pipe = pipe
+	l.log.Info("session created", "remote", l.remote)
+	return true, nil
+}
+
+// carry looks after the session while media flows.
+func (l *live) carry(ctx context.Context) {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	longest := time.NewTimer(l.reg.maxDuration())
+	defer longest.Stop()
+	look := time.NewTimer(settle)
+	look.Stop()
+	defer look.Stop()
+	playable := l.pipe.Playable()
+	looking := false
+	for {
+		select {
+		case <-l.ended:
+			return
+		case <-playable:
+			playable = nil
+			l.start(now())
+			l.save(ctx)
+		case <-l.changed:
+			if !looking {
+				look.Reset(l.patience())
+				looking = true
+			}
+		case <-look.C:
+			looking = false
+			l.refresh()
+			l.save(ctx)
+		case <-tick.C:
+			l.judge(time.Now())
+			l.save(ctx)
+		case <-longest.C:
+			l.stop(ivs.Errorf(ivs.QuotaExceeded, "a stream lasts at most %v", l.reg.maxDuration()))
+		}
+	}
+}
+
+// patience is how long changed facts may settle before they are stored.
+func (l *live) patience() time.Duration {
+	if l.rec.s.Ingest == nil {
+		return settle
+	}
+	return beat
+}
+
+// start notes that the stream can be watched.
+func (l *live) start(at time.Time) {
+	l.rec.s.Started = l.rec.note(ivs.StreamStateChange, ivs.StreamStart, at)
+}
+
+// judge looks at what was measured: health, missing video, the frame rate.
+func (l *live) judge(at time.Time) {
+	t := l.meter.Totals()
+	if t.Frames == 0 && !t.First.IsZero() && at.Sub(t.First) >= l.reg.videoWait() {
+		l.stop(errNoVideo)
+		return
+	}
+	r := l.rates.Sample(at, t)
+	if l.fps.take(at, r) {
+		l.refresh()
+	}
+	if l.rec.s.Started.IsZero() {
+		return // nobody can be starved yet
+	}
+	from := l.health.get()
+	to := health.Judge(from, r)
+	if to == from {
+		return
+	}
+	l.health.set(to)
+	if name := health.Event(from, to); name != "" {
+		l.rec.health(name, now())
+	}
+}
+
+// refresh brings the record up to what the encoder says and sends now.
+func (l *live) refresh() {
+	declared, tracks := l.facts.get()
+	video := firstVideo(tracks)
+	l.fps.follow(video, now())
+	if video == nil {
+		return // audio's headers came first
+	}
+	l.rec.ingest(describe(declared, tracks, l.fps.value))
+}
+
+// save writes what is not stored yet. A store that is away costs nothing but
+// the delay: the next beat tries again.
+func (l *live) save(ctx context.Context) {
+	if !l.rec.due() {
+		return
+	}
+	l.rec.s.LastMedia = l.mediaTime()
+	if err := l.rec.save(ctx); err == nil && !l.rec.s.Started.IsZero() && !l.visible {
+		l.visible = true
+		l.reg.show(l, l.rec.s)
+	}
+}
+
+// mediaTime is when the newest media arrived, or zero.
+func (l *live) mediaTime() time.Time {
+	us := l.lastMedia.Load()
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// firstVideo returns the first video track, or nil.
+func firstVideo(tracks []*media.Track) *media.Track {
+	for _, t := range tracks {
+		if t.Kind == media.Video {
+			return t
+		}
+	}
+	return nil
+}

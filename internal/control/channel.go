@@ -1,0 +1,215 @@
+package control
+
+import (
+	"context"
+
+	"openivs/internal/api/ivsapi"
+	"openivs/internal/api/restjson"
+	"openivs/internal/ivs"
+)
+
+// channelPage is how many channels a page has unless the caller says otherwise.
+const channelPage = 100
+
+// CreateChannel makes a channel and its stream key.
+func (p *Plane) CreateChannel(ctx context.Context, in *ivsapi.CreateChannelInput) (*ivsapi.CreateChannelOutput, error) {
+	c := ivs.Channel{
+		ARN:           ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindChannel),
+		Latency:       ivs.LatencyLow,
+		Type:          ivs.Standard,
+		Container:     ivs.TS,
+		Multitrack:    ivs.Multitrack{Policy: "ALLOW", MaximumResolution: "FULL_HD"},
+		Tags:          ivs.Tags(in.Tags).Clone(),
+		SRTPassphrase: ivs.NewPassphrase(),
+	}
+	if err := c.Tags.Validate(); err != nil {
+		return nil, err
+	}
+	if m := in.MultitrackInputConfiguration; m != nil && is(m.Enabled, true) && (m.Policy == nil || m.MaximumResolution == nil) {
+		return nil, invalid(ctx, "multitrackInputConfiguration: policy and maximumResolution are required if enabled is true")
+	}
+	members := &ivsapi.UpdateChannelInput{
+		Name:                         in.Name,
+		LatencyMode:                  in.LatencyMode,
+		Type:                         in.Type,
+		Authorized:                   in.Authorized,
+		RecordingConfigurationARN:    in.RecordingConfigurationARN,
+		InsecureIngest:               in.InsecureIngest,
+		Preset:                       in.Preset,
+		PlaybackRestrictionPolicyARN: in.PlaybackRestrictionPolicyARN,
+		MultitrackInputConfiguration: in.MultitrackInputConfiguration,
+		ContainerFormat:              in.ContainerFormat,
+		AdConfigurationARN:           in.AdConfigurationARN,
+	}
+	if err := p.apply(ctx, members, &c); err != nil {
+		return nil, err
+	}
+	k := ivs.NewStreamKey(c.ARN, ivs.Tags{})
+	if err := p.Store.CreateChannel(ctx, c, k); err != nil {
+		return nil, err
+	}
+	return &ivsapi.CreateChannelOutput{Channel: new(p.channel(c)), StreamKey: new(streamKey(k))}, nil
+}
+
+// GetChannel returns a channel.
+func (p *Plane) GetChannel(ctx context.Context, in *ivsapi.GetChannelInput) (*ivsapi.GetChannelOutput, error) {
+	c, err := p.findChannel(ctx, "arn", in.ARN)
+	if err != nil {
+		return nil, err
+	}
+	return &ivsapi.GetChannelOutput{Channel: new(p.channel(c))}, nil
+}
+
+// findChannel returns the channel whose ARN stands in a member of the request.
+func (p *Plane) findChannel(ctx context.Context, member, arn string) (ivs.Channel, error) {
+	a, err := p.own(ctx, member, arn, ivs.KindChannel)
+	if err != nil {
+		return ivs.Channel{}, err
+	}
+	c, err := p.Store.Channel(ctx, a)
+	return c, orMissing(err, arn)
+}
+
+// BatchGetChannel returns those of the channels that exist, and an error for
+// each of the others.
+func (p *Plane) BatchGetChannel(ctx context.Context, in *ivsapi.BatchGetChannelInput) (*ivsapi.BatchGetChannelOutput, error) {
+	b, err := p.batch(ctx, in.ARNs, ivs.KindChannel)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.Store.ChannelsByARN(ctx, b.mine)
+	if err != nil {
+		return nil, err
+	}
+	channels, errs := answer(b, found, func(c ivs.Channel) ivs.ARN { return c.ARN }, p.channel)
+	return &ivsapi.BatchGetChannelOutput{Channels: channels, Errors: errs}, nil
+}
+
+// ListChannels lists channels in the order they were made.
+func (p *Plane) ListChannels(ctx context.Context, in *ivsapi.ListChannelsInput) (*ivsapi.ListChannelsOutput, error) {
+	f := ivs.ChannelFilter{
+		Name:            in.FilterByName,
+		Recording:       value(in.FilterByRecordingConfigurationARN),
+		Restriction:     value(in.FilterByPlaybackRestrictionPolicyARN),
+		AdConfiguration: value(in.FilterByAdConfigurationARN),
+	}
+	var filters []string
+	for _, by := range []struct {
+		set         bool
+		name, value string
+	}{
+		{f.Name != nil, "name", value(f.Name)},
+		{f.Recording != "", "recording", f.Recording},
+		{f.Restriction != "", "restriction", f.Restriction},
+		{f.AdConfiguration != "", "ads", f.AdConfiguration},
+	} {
+		if by.set {
+			filters = append(filters, by.name, by.value)
+		}
+	}
+	l, err := p.list("ListChannels", in.NextToken, in.MaxResults, channelPage, filters...)
+	if err != nil {
+		return nil, err
+	}
+	if len(filters) > 2 {
+		return nil, ivs.Errorf(ivs.Conflict, "ListChannels takes one filter at a time")
+	}
+	page, err := p.Store.Channels(ctx, f, l.after, l.limit)
+	if err != nil {
+		return nil, err
+	}
+	return &ivsapi.ListChannelsOutput{Channels: each(page.Items, channelSummary), NextToken: p.next(l, page.Next)}, nil
+}
+
+// UpdateChannel changes the members that are given. A channel that is live
+// cannot be changed.
+func (p *Plane) UpdateChannel(ctx context.Context, in *ivsapi.UpdateChannelInput) (*ivsapi.UpdateChannelOutput, error) {
+	arn, err := p.own(ctx, "arn", in.ARN, ivs.KindChannel)
+	if err != nil {
+		return nil, err
+	}
+	found := false // then an error is about something else than the channel
+	c, err := p.Store.UpdateChannel(ctx, arn, func(c *ivs.Channel, live bool) error {
+		found = true
+		if err := p.apply(ctx, in, c); err != nil {
+			return err
+		}
+		return unlessLive(arn, live, "updated")
+	})
+	if err != nil && !found {
+		err = orMissing(err, in.ARN)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &ivsapi.UpdateChannelOutput{Channel: new(p.channel(c))}, nil
+}
+
+// DeleteChannel deletes a channel and its stream keys. A channel that is live
+// cannot be deleted.
+func (p *Plane) DeleteChannel(ctx context.Context, in *ivsapi.DeleteChannelInput) (*ivsapi.DeleteChannelOutput, error) {
+	arn, err := p.own(ctx, "arn", in.ARN, ivs.KindChannel)
+	if err != nil {
+		return nil, err
+	}
+	err = p.Store.DeleteChannel(ctx, arn, func(live bool) error { return unlessLive(arn, live, "deleted") })
+	return nil, orMissing(err, in.ARN)
+}
+
+func unlessLive(arn ivs.ARN, live bool, done string) error {
+	if live {
+		return ivs.Errorf(ivs.Conflict, "Channel: %s is live and cannot be %s", arn, done)
+	}
+	return nil
+}
+
+// channel is a channel as the API answers it.
+func (p *Plane) channel(c ivs.Channel) ivsapi.Channel {
+	out := snapshot(p.Addresses.Snapshot(c))
+	out.SRT.Passphrase = new(restjson.Secret(c.SRTPassphrase))
+	return out
+}
+
+// snapshot is a channel as it was when a session began, without its secret.
+func snapshot(s ivs.Snapshot) ivsapi.Channel {
+	c := s.Channel
+	return ivsapi.Channel{
+		ARN:                          new(c.ARN.String()),
+		Name:                         new(c.Name),
+		LatencyMode:                  new(ivsapi.ChannelLatencyMode(c.Latency)),
+		Type:                         new(ivsapi.ChannelType(c.Type)),
+		RecordingConfigurationARN:    new(c.Recording.String()),
+		IngestEndpoint:               new(s.IngestEndpoint),
+		PlaybackURL:                  new(s.PlaybackURL),
+		Authorized:                   new(c.Authorized),
+		Tags:                         c.Tags.Clone(),
+		InsecureIngest:               new(c.InsecureIngest),
+		Preset:                       new(ivsapi.TranscodePreset(c.Preset)),
+		SRT:                          &ivsapi.SRT{Endpoint: new(s.SRTEndpoint)},
+		PlaybackRestrictionPolicyARN: new(c.Restriction.String()),
+		MultitrackInputConfiguration: &ivsapi.MultitrackInputConfiguration{
+			Enabled:           new(c.Multitrack.Enabled),
+			Policy:            new(ivsapi.MultitrackPolicy(c.Multitrack.Policy)),
+			MaximumResolution: new(ivsapi.MultitrackMaximumResolution(c.Multitrack.MaximumResolution)),
+		},
+		ContainerFormat:    new(ivsapi.ContainerFormat(c.Container)),
+		AdConfigurationARN: new(c.AdConfiguration.String()),
+	}
+}
+
+// channelSummary is a channel as lists have it.
+func channelSummary(c ivs.Channel) ivsapi.ChannelSummary {
+	return ivsapi.ChannelSummary{
+		ARN:                          new(c.ARN.String()),
+		Name:                         new(c.Name),
+		LatencyMode:                  new(ivsapi.ChannelLatencyMode(c.Latency)),
+		Authorized:                   new(c.Authorized),
+		RecordingConfigurationARN:    new(c.Recording.String()),
+		Tags:                         c.Tags.Clone(),
+		InsecureIngest:               new(c.InsecureIngest),
+		Type:                         new(ivsapi.ChannelType(c.Type)),
+		Preset:                       new(ivsapi.TranscodePreset(c.Preset)),
+		PlaybackRestrictionPolicyARN: new(c.Restriction.String()),
+		AdConfigurationARN:           new(c.AdConfiguration.String()),
+	}
+}

@@ -1,0 +1,104 @@
+// Package control is what the API's operations do: they check a rule, change
+// the store, tell the sessions if it matters to them, and answer.
+//
+// It sees no HTTP (package api/restjson does), keeps nothing itself (Store does)
+// and touches no media (Live is all it knows of what runs).
+package control
+
+import (
+	"context"
+	"log/slog"
+
+	"openivs/internal/api/ivsapi"
+	"openivs/internal/api/restjson"
+	"openivs/internal/ivs"
+)
+
+// A Plane has the operations of the API, for one account in one region.
+type Plane struct {
+	ivsapi.Unimplemented // the operations that are not written yet
+
+	Store     Store
+	Live      Live
+	Addresses ivs.Addresses // what the server calls itself, and whose account it serves
+	Tokens    restjson.PageTokens
+	Log       *slog.Logger
+}
+
+var _ ivsapi.Service = (*Plane)(nil)
+
+// own reads an ARN in the member of an operation that takes one kind of
+// resource. Resources of another account are denied; those of another region,
+// and of the older svs form, do not exist here.
+func (p *Plane) own(ctx context.Context, member, arn string, kind ivs.Kind) (ivs.ARN, error) {
+	a, err := ivs.ParseARN(arn)
+	switch op := restjson.OperationName(ctx); {
+	case err != nil:
+		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.%s: %w", op, member, err)
+	case a.Kind != kind:
+		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.%s must be the ARN of a %s, not of a %s", op, member, kind, a.Kind)
+	default:
+		return a, p.mine(ctx, a)
+	}
+}
+
+// mine reports an error unless a is an ARN that this server could have issued.
+func (p *Plane) mine(ctx context.Context, a ivs.ARN) error {
+	switch {
+	case a.Account != p.Addresses.Account:
+		return ivs.Errorf(ivs.Denied, "User: %s is not authorized to perform: ivs:%s on resource: %s",
+			restjson.Caller(ctx).ARN, restjson.OperationName(ctx), a)
+	case a.Region != p.Addresses.Region || a.Service != "ivs":
+		return missing(a.String())
+	default:
+		return nil
+	}
+}
+
+// missing is the error about a resource that does not exist.
+func missing(what string) error {
+	return ivs.Errorf(ivs.NotFound, "Resource: %s not found", what)
+}
+
+// orMissing turns what the store says of a resource it does not have into what
+// the API says.
+func orMissing(err error, what string) error {
+	if ivs.CodeOf(err) == ivs.NotFound {
+		return missing(what)
+	}
+	return err
+}
+
+// A list is what a List operation was asked for.
+type list struct {
+	op      string
+	filters []string // all that narrows the list: a token is good for one choice
+	after   int64    // where the page begins; 0 is the first
+	limit   int
+}
+
+// list reads the paging members of a List operation.
+func (p *Plane) list(op string, token *string, maxResults *int, byDefault int, filters ...string) (list, error) {
+	l := list{op: op, filters: filters, limit: byDefault}
+	if maxResults != nil {
+		l.limit = *maxResults
+	}
+	var err error
+	l.after, err = p.Tokens.Decode(op, filters, token)
+	return l, err
+}
+
+// next returns the token of the page that begins at position, nil if none does.
+func (p *Plane) next(l list, position int64) *string {
+	return p.Tokens.Encode(l.op, l.filters, position)
+}
+
+// each translates all of a list. The result is never nil: lists are answered
+// as [] where they are empty.
+func each[A, B any](in []A, to func(A) B) []B {
+	out := make([]B, len(in))
+	for i, a := range in {
+		out[i] = to(a)
+	}
+	return out
+}

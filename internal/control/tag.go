@@ -1,0 +1,74 @@
+package control
+
+import (
+	"context"
+	"maps"
+
+	"openivs/internal/api/ivsapi"
+	"openivs/internal/api/restjson"
+	"openivs/internal/ivs"
+)
+
+// TagResource adds tags to a resource, or overwrites them.
+func (p *Plane) TagResource(ctx context.Context, in *ivsapi.TagResourceInput) (*ivsapi.TagResourceOutput, error) {
+	if err := ivs.Tags(in.Tags).Validate(); err != nil {
+		return nil, err
+	}
+	return nil, p.retag(ctx, in.ResourceARN, func(t ivs.Tags) error {
+		maps.Copy(t, in.Tags)
+		return t.Validate()
+	})
+}
+
+// UntagResource takes tags away. One that is not there is as good as gone.
+func (p *Plane) UntagResource(ctx context.Context, in *ivsapi.UntagResourceInput) (*ivsapi.UntagResourceOutput, error) {
+	return nil, p.retag(ctx, in.ResourceARN, func(t ivs.Tags) error {
+		for _, k := range in.TagKeys {
+			delete(t, k)
+		}
+		return nil
+	})
+}
+
+// retag changes the tags of a resource.
+func (p *Plane) retag(ctx context.Context, resource string, change func(ivs.Tags) error) error {
+	arn, err := p.taggable(ctx, resource)
+	if err != nil {
+		return err
+	}
+	return orMissing(p.Store.UpdateTags(ctx, arn, change), resource)
+}
+
+// ListTagsForResource returns the tags of a resource.
+func (p *Plane) ListTagsForResource(ctx context.Context, in *ivsapi.ListTagsForResourceInput) (*ivsapi.ListTagsForResourceOutput, error) {
+	arn, err := p.taggable(ctx, in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := p.Store.Tags(ctx, arn)
+	if err != nil {
+		return nil, orMissing(err, in.ResourceARN)
+	}
+	return &ivsapi.ListTagsForResourceOutput{Tags: tags.Clone()}, nil
+}
+
+// taggable reads the ARN of a resource of any kind.
+func (p *Plane) taggable(ctx context.Context, resource string) (ivs.ARN, error) {
+	op := restjson.OperationName(ctx)
+	a, err := ivs.ParseARN(resource)
+	if err != nil {
+		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.resourceArn: %w", op, err)
+	}
+	switch a.Kind {
+	case ivs.KindChannel, ivs.KindStreamKey:
+		return a, p.mine(ctx, a)
+	case ivs.KindPlaybackKeyPair, ivs.KindRecordingConfiguration,
+		ivs.KindPlaybackRestrictionPolicy, ivs.KindAdConfiguration:
+		if err := p.mine(ctx, a); err != nil {
+			return ivs.ARN{}, err
+		}
+		return ivs.ARN{}, missing(resource) // there cannot be one yet
+	default:
+		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.resourceArn: a %s cannot have tags", op, a.Kind)
+	}
+}

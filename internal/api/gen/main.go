@@ -39,10 +39,11 @@ func (o options) run() error {
 	if err != nil {
 		return err
 	}
-	for name, f := range map[string]*file{
-		"shapes.gen.go":  shapesFile(p),
-		"service.gen.go": serviceFile(p),
-	} {
+	files, err := p.files()
+	if err != nil {
+		return err
+	}
+	for name, f := range files {
 		src, err := f.source()
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -52,4 +53,29 @@ func (o options) run() error {
 		}
 	}
 	return nil
+}
+
+// files writes the generated package.
+func (p *plan) files() (map[string]*file, error) {
+	decode, err := decodeFile(p)
+	if err != nil {
+		return nil, err
+	}
+	validate, err := validateFile(p)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := routesFile(p)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]*file{
+		"shapes.gen.go":   shapesFile(p),
+		"service.gen.go":  serviceFile(p),
+		"decode.gen.go":   decode,
+		"validate.gen.go": validate,
+		"encode.gen.go":   encodeFile(p),
+		"routes.gen.go":   routes,
+		"faults.gen.go":   faultsFile(p),
+	}, nil
 }

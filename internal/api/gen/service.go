@@ -3,7 +3,7 @@ package main
 // serviceFile declares what implements the API, and what answers for the
 // operations that nothing implements.
 func serviceFile(p *plan) *file {
-	f := newFile("context", "openivs/internal/api/restjson")
+	f := newFile("context", "", "openivs/internal/api/restjson")
 	f.line("\n// A Service has the operations. Inputs have been decoded and validated.")
 	f.line("// Optional members are pointers, nil if absent; a nil list or map is absent")
 	f.line("// and an empty one is not. An error is a restjson.Fault or what the handler's")

@@ -2,8 +2,11 @@
 
 package ivsapi
 
-import "context"
-import "openivs/internal/api/restjson"
+import (
+	"context"
+
+	"openivs/internal/api/restjson"
+)
 
 // A Service has the operations. Inputs have been decoded and validated.
 // Optional members are pointers, nil if absent; a nil list or map is absent

@@ -2,8 +2,11 @@
 
 package ivsapi
 
-import "time"
-import "openivs/internal/api/restjson"
+import (
+	"time"
+
+	"openivs/internal/api/restjson"
+)
 
 // ChannelLatencyMode is ChannelLatencyMode of the model.
 type ChannelLatencyMode string

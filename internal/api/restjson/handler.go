@@ -1,0 +1,234 @@
+package restjson
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Handler serves the operations of an API. Its fields are set before the
+// first request and left alone afterwards.
+//
+// A request is routed, read, authenticated, decoded and validated, admitted and
+// then carried out; the first step that refuses it decides the answer.
+type Handler struct {
+	// Operations are what a generated Operations function returns. Required.
+	Operations []Operation
+
+	// Authenticate says who signed r, whose body is body. Required. A Fault is
+	// answered as it stands, any other error as Fault translates it.
+	Authenticate func(r *http.Request, body []byte) (Identity, error)
+
+	// Admit says whether a well-formed request may be carried out: rights
+	// first, then rates. in is the operation's input. nil: every request may.
+	Admit func(ctx context.Context, operation string, in any) error
+
+	// Fault translates the errors of operations that are not Faults. nil:
+	// every such error is an internal one.
+	Fault func(error) Fault
+
+	// Log gets what answers of status 500 and above do not tell. nil: nothing.
+	Log *slog.Logger
+
+	MaxBody     int64         // bytes of a request body; 0: 1 MiB
+	BodyTimeout time.Duration // for a request body to arrive; 0: 20 s
+
+	once      sync.Once
+	routes    map[string][]*Operation // by path
+	labelled  []*Operation            // those whose path ends in a label
+	exchanges exchangePool
+}
+
+const (
+	defaultMaxBody     = 1 << 20
+	defaultBodyTimeout = 20 * time.Second
+)
+
+// ServeHTTP serves one request. A panic of an operation is answered with 500.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.once.Do(h.index)
+	c := &call{requestID: newRequestID()}
+	x := h.exchanges.get()
+	op, label := h.route(r)
+	if op == nil {
+		h.refuse(w, x, nil, c, Fault{Name: "UnknownOperationException", Status: http.StatusNotFound})
+	} else if err := h.do(w, r, op, label, x, c); err != nil {
+		h.refuse(w, x, op, c, h.translate(r, op, c, err))
+	} else {
+		h.succeed(w, x, op, c)
+	}
+	h.exchanges.put(x)
+}
+
+func (h *Handler) index() {
+	h.routes = make(map[string][]*Operation)
+	for i := range h.Operations {
+		op := &h.Operations[i]
+		if strings.HasSuffix(op.Path, "}") {
+			h.labelled = append(h.labelled, op)
+			continue
+		}
+		h.routes[op.Path] = append(h.routes[op.Path], op)
+	}
+}
+
+// route finds the operation by the path as it was sent: an encoded slash does
+// not end a label.
+func (h *Handler) route(r *http.Request) (op *Operation, label string) {
+	path := r.URL.EscapedPath()
+	for _, op := range h.routes[path] {
+		if op.Method == r.Method {
+			return op, ""
+		}
+	}
+	for _, op := range h.labelled {
+		prefix, _, _ := strings.Cut(op.Path, "{")
+		label, ok := strings.CutPrefix(path, prefix)
+		if ok && label != "" && op.Method == r.Method {
+			return op, label
+		}
+	}
+	return nil, ""
+}
+
+// do carries a request out as far as it gets. The answer is in x.
+func (h *Handler) do(w http.ResponseWriter, r *http.Request, op *Operation, label string, x *exchange, c *call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{value: p, stack: debug.Stack()}
+		}
+	}()
+	c.operation = op.Name
+	err = x.read(w, r, cmp.Or(h.MaxBody, defaultMaxBody), cmp.Or(h.BodyTimeout, defaultBodyTimeout))
+	if err != nil {
+		return err
+	}
+	if c.caller, err = h.Authenticate(r, x.body); err != nil {
+		return err
+	}
+	x.decoder.reset(x.body, label, r.URL.RawQuery)
+	return op.serve(context.WithValue(r.Context(), callKey{}, c), x, h.admit)
+}
+
+func (h *Handler) admit(ctx context.Context, operation string, in any) error {
+	if h.Admit == nil {
+		return nil
+	}
+	return h.Admit(ctx, operation, in)
+}
+
+// A panicked is what a panic of an operation becomes.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (*panicked) Error() string { return "panic" }
+
+// translate finds the answer to an error, and logs what the answer hides.
+func (h *Handler) translate(r *http.Request, op *Operation, c *call, err error) Fault {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return aborted() // nobody reads it
+	}
+	f, ok := errors.AsType[Fault](err)
+	if !ok {
+		f = Fault{Status: http.StatusInternalServerError, Message: "internal error"}
+		if p := (*panicked)(nil); !errors.As(err, &p) && h.Fault != nil {
+			f = h.Fault(err)
+		}
+	}
+	if f.Status == http.StatusInternalServerError {
+		f.Name = "InternalFailure" // every operation may answer it
+		if op.Models("InternalServerException") {
+			f.Name = "InternalServerException"
+		}
+	}
+	if f.Status >= http.StatusInternalServerError {
+		h.report(op, c, err)
+	}
+	return f
+}
+
+func (h *Handler) report(op *Operation, c *call, err error) {
+	if h.Log == nil {
+		return
+	}
+	log := h.Log.With("op", op.Name, "request", c.requestID)
+	if p, ok := errors.AsType[*panicked](err); ok {
+		log.Error("an operation panicked", "err", p.value, "stack", string(p.stack))
+		return
+	}
+	log.Error("an operation failed", "err", err)
+}
+
+func (h *Handler) succeed(w http.ResponseWriter, x *exchange, op *Operation, c *call) {
+	head := w.Header()
+	if op.Headers {
+		protocolHeaders(head)
+	}
+	head["X-Amzn-Requestid"] = []string{c.requestID}
+	if op.Status == http.StatusNoContent {
+		w.WriteHeader(op.Status)
+		return
+	}
+	write(w, op.Status, x.answer)
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, x *exchange, op *Operation, c *call, f Fault) {
+	head := w.Header()
+	protocolHeaders(head)
+	head["X-Amzn-Requestid"] = []string{c.requestID}
+	head["X-Amzn-Errortype"] = []string{f.Name}
+	b := append(x.answer[:0], '{')
+	if op != nil {
+		// The model has the first, and botocore shows only the second.
+		b = append(appendQuoted(append(b, `"exceptionMessage":`...), f.Message), ',')
+		b = append(appendQuoted(append(b, `"message":`...), f.Message), ',')
+	}
+	x.answer = EndObject(b)
+	write(w, f.Status, x.answer)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	head := w.Header()
+	head["Content-Type"] = []string{"application/json"}
+	head["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone if this fails
+}
+
+// protocolHeaders sets what every fault has, and the answers that model it.
+func protocolHeaders(h http.Header) {
+	h["Access-Control-Allow-Origin"] = []string{"*"}
+	h["Access-Control-Expose-Headers"] = []string{"x-amzn-RequestId,x-amzn-ErrorType,Date"}
+	h["Cache-Control"] = []string{"no-store, no-cache"}
+	h["Content-Security-Policy"] = []string{"default-src 'self'; upgrade-insecure-requests;"}
+	h["Strict-Transport-Security"] = []string{"max-age=47304000; includeSubDomains"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["X-Frame-Options"] = []string{"SAMEORIGIN"}
+}
+
+// newRequestID returns a random UUID (RFC 9562, section 5.4).
+func newRequestID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the program instead
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	var text [36]byte
+	hex.Encode(text[:], id[:4])
+	hex.Encode(text[9:], id[4:6])
+	hex.Encode(text[14:], id[6:8])
+	hex.Encode(text[19:], id[8:10])
+	hex.Encode(text[24:], id[10:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
+}

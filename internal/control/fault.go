@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -10,39 +9,37 @@ import (
 )
 
 // Fault is the AWS exception that an operation's error becomes. An error that
-// has no code is ours: it is logged here, and the caller learns no more than that.
-func (p *Plane) Fault(ctx context.Context, err error) restjson.Fault {
+// has no code is ours; the caller learns no more than that.
+func Fault(err error) restjson.Fault {
 	if f, ok := errors.AsType[restjson.Fault](err); ok {
 		return f
 	}
-	var text string
-	if e, ok := errors.AsType[*ivs.Error](err); ok {
-		text = e.Message
+	e, ok := errors.AsType[*ivs.Error](err)
+	if !ok {
+		return internal()
 	}
-	switch ivs.CodeOf(err) {
+	switch e.Code {
 	case ivs.Invalid:
-		return restjson.Invalid(text)
+		return restjson.Invalid(e.Message)
 	case ivs.Denied:
-		return restjson.Fault{Name: "AccessDeniedException", Status: http.StatusForbidden, Message: text}
+		return restjson.Fault{Name: "AccessDeniedException", Status: http.StatusForbidden, Message: e.Message}
 	case ivs.Throttled:
-		return restjson.Fault{Name: "ThrottlingException", Status: http.StatusTooManyRequests, Message: text}
+		return restjson.Fault{Name: "ThrottlingException", Status: http.StatusTooManyRequests, Message: e.Message}
 	case ivs.NotFound:
-		return named("ResourceNotFoundException", http.StatusNotFound, text)
+		return named("ResourceNotFoundException", http.StatusNotFound, e.Message)
 	case ivs.NotLive:
-		return named("ChannelNotBroadcasting", http.StatusNotFound, text)
+		return named("ChannelNotBroadcasting", http.StatusNotFound, e.Message)
 	case ivs.Conflict:
-		return named("ConflictException", http.StatusConflict, text)
+		return named("ConflictException", http.StatusConflict, e.Message)
 	case ivs.QuotaExceeded:
-		return named("ServiceQuotaExceededException", http.StatusPaymentRequired, text)
+		return named("ServiceQuotaExceededException", http.StatusPaymentRequired, e.Message)
 	case ivs.Unavailable:
-		return p.unavailable(ctx, err)
+		return restjson.Fault{Name: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Message: "The service is temporarily unavailable."}
 	case ivs.Internal:
+		return internal()
+	default:
+		return internal()
 	}
-	if ctx.Err() != nil {
-		return p.unavailable(ctx, err) // the caller is gone, or we are stopping
-	}
-	p.Log.ErrorContext(ctx, "request failed", "op", restjson.OperationName(ctx), "request", restjson.RequestID(ctx), "err", err)
-	return restjson.Fault{Name: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"}
 }
 
 // named is a fault whose text begins with its name.
@@ -50,13 +47,12 @@ func named(name string, status int, text string) restjson.Fault {
 	return restjson.Fault{Name: name, Status: status, Message: name + ": " + text}
 }
 
-// unavailable is what passes if the caller tries again. StopStream has its own
-// name for it.
-func (p *Plane) unavailable(ctx context.Context, err error) restjson.Fault {
-	op := restjson.OperationName(ctx)
-	p.Log.WarnContext(ctx, "request refused for now", "op", op, "request", restjson.RequestID(ctx), "err", err)
-	if op == "StopStream" {
-		return restjson.Fault{Name: "StreamUnavailable", Status: http.StatusServiceUnavailable, Message: "The stream is temporarily unavailable."}
-	}
-	return restjson.Fault{Name: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Message: "The service is temporarily unavailable."}
+// internal is the fault of an error that is ours.
+func internal() restjson.Fault {
+	return restjson.Fault{Name: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"}
+}
+
+// streamUnavailable is StopStream's own name for an error that passes.
+func streamUnavailable() restjson.Fault {
+	return restjson.Fault{Name: "StreamUnavailable", Status: http.StatusServiceUnavailable, Message: "The stream is temporarily unavailable."}
 }

@@ -7,7 +7,6 @@ package control
 
 import (
 	"context"
-	"log/slog"
 
 	"openivs/internal/api/ivsapi"
 	"openivs/internal/api/restjson"
@@ -22,7 +21,6 @@ type Plane struct {
 	Live      Live
 	Addresses ivs.Addresses // what the server calls itself, and whose account it serves
 	Tokens    restjson.PageTokens
-	Log       *slog.Logger
 }
 
 var _ ivsapi.Service = (*Plane)(nil)

@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -114,7 +115,10 @@ func (p *Plane) StopStream(ctx context.Context, in *ivsapi.StopStreamInput) (*iv
 	}
 	err = p.Live.Stop(ctx, arn)
 	if ivs.CodeOf(err) == ivs.NotLive {
-		return nil, p.offline(ctx, arn)
+		err = p.offline(ctx, arn)
+	}
+	if ivs.CodeOf(err) == ivs.Unavailable {
+		err = errors.Join(streamUnavailable(), err)
 	}
 	return nil, err
 }

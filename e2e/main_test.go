@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+var soak = flag.Bool("soak", false, "run the long matrices whole")
+
+// built is where TestMain puts what all tests share: the program, and the clips
+// that are encoded once.
+var built struct {
+	openivs string
+	clips   string
+	seed    int64
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "openivs-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	built.openivs = filepath.Join(dir, "openivs")
+	built.clips = dir
+	built.seed = time.Now().UnixNano()
+	if s := os.Getenv("E2E_SEED"); s != "" {
+		if built.seed, err = strconv.ParseInt(s, 10, 64); err != nil {
+			fmt.Fprintln(os.Stderr, "E2E_SEED:", err)
+			return 1
+		}
+	}
+	fmt.Printf("E2E_SEED=%d\n", built.seed) //nolint:forbidigo // the seed belongs in the output of every run
+	args := []string{"build", "-o", built.openivs}
+	if os.Getenv("E2E_RACE") != "" {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "../cmd/openivs")...)
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "building openivs:", err)
+		return 1
+	}
+	return m.Run()
+}

@@ -11,24 +11,24 @@ import (
 	"path/filepath"
 )
 
-//go:generate go run . -model ../model/ivs-api.json -out ../ivsapi
+//go:generate go run . -model ../model/ivs-api.json -notes ../model/compat.json -service ../../control -out ../ivsapi -compat ../../../docs/compat.md
 
 func main() {
 	var o options
 	flag.StringVar(&o.model, "model", "", "the model to read")
+	flag.StringVar(&o.notes, "notes", "", "what to say about single members")
+	flag.StringVar(&o.service, "service", "", "the directory of the package whose type Plane has the operations")
 	flag.StringVar(&o.out, "out", "", "the directory of the generated package")
+	flag.StringVar(&o.compat, "compat", "", "the page about compatibility to write")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // a program of its own, run by go generate
 	}
 }
 
 // options say where to read and where to write.
-type options struct {
-	model string
-	out   string
-}
+type options struct{ model, notes, service, out, compat string }
 
 func (o options) run() error {
 	m, err := ReadModel(o.model)
@@ -52,7 +52,20 @@ func (o options) run() error {
 			return err
 		}
 	}
-	return nil
+	return o.writeCompat(p)
+}
+
+func (o options) writeCompat(p *plan) error {
+	notes, err := readNotes(o.notes, p.model)
+	if err != nil {
+		return err
+	}
+	done, err := methods(o.service, "Plane")
+	if err != nil {
+		return err
+	}
+	c := &compat{plan: p, file: new(file), done: done, notes: notes}
+	return os.WriteFile(o.compat, c.page(), 0o644)
 }
 
 // files writes the generated package.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -32,11 +33,11 @@ type Handler struct {
 	// first, then rates. in is the operation's input. nil: every request may.
 	Admit func(ctx context.Context, operation string, in any) error
 
-	// Fault translates the errors of operations that are not Faults. nil:
-	// every such error is an internal one.
+	// Fault translates an error that is not a Fault. nil: every such error is
+	// an internal one.
 	Fault func(error) Fault
 
-	// Log gets what answers of status 500 and above do not tell. nil: nothing.
+	// Log gets the errors behind answers of status 500 and above. nil: nothing.
 	Log *slog.Logger
 
 	MaxBody     int64         // bytes of a request body; 0: 1 MiB
@@ -60,9 +61,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.exchanges.get()
 	op, label := h.route(r)
 	if op == nil {
-		h.refuse(w, x, nil, c, Fault{Name: "UnknownOperationException", Status: http.StatusNotFound})
-	} else if err := h.do(w, r, op, label, x, c); err != nil {
-		h.refuse(w, x, op, c, h.translate(r, op, c, err))
+		h.refuse(w, x, c, Fault{Name: "UnknownOperationException", Status: http.StatusNotFound})
+		h.exchanges.put(x)
+		return
+	}
+	c.operation = op.Name
+	ctx := context.WithValue(r.Context(), callKey{}, c)
+	if err := h.do(ctx, w, r, op, label, x, c); err != nil {
+		h.refuse(w, x, c, h.translate(ctx, op, c, err))
 	} else {
 		h.succeed(w, x, op, c)
 	}
@@ -101,13 +107,12 @@ func (h *Handler) route(r *http.Request) (op *Operation, label string) {
 }
 
 // do carries a request out as far as it gets. The answer is in x.
-func (h *Handler) do(w http.ResponseWriter, r *http.Request, op *Operation, label string, x *exchange, c *call) (err error) {
+func (h *Handler) do(ctx context.Context, w http.ResponseWriter, r *http.Request, op *Operation, label string, x *exchange, c *call) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicked{value: p, stack: debug.Stack()}
+			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
-	c.operation = op.Name
 	err = x.read(w, r, cmp.Or(h.MaxBody, defaultMaxBody), cmp.Or(h.BodyTimeout, defaultBodyTimeout))
 	if err != nil {
 		return err
@@ -116,7 +121,7 @@ func (h *Handler) do(w http.ResponseWriter, r *http.Request, op *Operation, labe
 		return err
 	}
 	x.decoder.reset(x.body, label, r.URL.RawQuery)
-	return op.serve(context.WithValue(r.Context(), callKey{}, c), x, h.admit)
+	return op.serve(ctx, x, h.admit)
 }
 
 func (h *Handler) admit(ctx context.Context, operation string, in any) error {
@@ -126,25 +131,22 @@ func (h *Handler) admit(ctx context.Context, operation string, in any) error {
 	return h.Admit(ctx, operation, in)
 }
 
-// A panicked is what a panic of an operation becomes.
-type panicked struct {
+// A panicError is what a panic of an operation becomes.
+type panicError struct {
 	value any
 	stack []byte
 }
 
-func (*panicked) Error() string { return "panic" }
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
 // translate finds the answer to an error, and logs what the answer hides.
-func (h *Handler) translate(r *http.Request, op *Operation, c *call, err error) Fault {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+func (h *Handler) translate(ctx context.Context, op *Operation, c *call, err error) Fault {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return aborted() // nobody reads it
 	}
 	f, ok := errors.AsType[Fault](err)
 	if !ok {
-		f = Fault{Status: http.StatusInternalServerError, Message: "internal error"}
-		if p := (*panicked)(nil); !errors.As(err, &p) && h.Fault != nil {
-			f = h.Fault(err)
-		}
+		f = h.fault(err)
 	}
 	if f.Status == http.StatusInternalServerError {
 		f.Name = "InternalFailure" // every operation may answer it
@@ -153,21 +155,24 @@ func (h *Handler) translate(r *http.Request, op *Operation, c *call, err error) 
 		}
 	}
 	if f.Status >= http.StatusInternalServerError {
-		h.report(op, c, err)
+		h.report(ctx, op, c, err)
 	}
 	return f
 }
 
-func (h *Handler) report(op *Operation, c *call, err error) {
+func (h *Handler) fault(err error) Fault {
+	_, isPanic := errors.AsType[*panicError](err)
+	if isPanic || h.Fault == nil {
+		return Fault{Status: http.StatusInternalServerError, Message: "internal error"}
+	}
+	return h.Fault(err)
+}
+
+func (h *Handler) report(ctx context.Context, op *Operation, c *call, err error) {
 	if h.Log == nil {
 		return
 	}
-	log := h.Log.With("op", op.Name, "request", c.requestID)
-	if p, ok := errors.AsType[*panicked](err); ok {
-		log.Error("an operation panicked", "err", p.value, "stack", string(p.stack))
-		return
-	}
-	log.Error("an operation failed", "err", err)
+	h.Log.ErrorContext(ctx, "an operation failed", "op", op.Name, "request", c.requestID, "err", err)
 }
 
 func (h *Handler) succeed(w http.ResponseWriter, x *exchange, op *Operation, c *call) {
@@ -183,13 +188,13 @@ func (h *Handler) succeed(w http.ResponseWriter, x *exchange, op *Operation, c *
 	write(w, op.Status, x.answer)
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, x *exchange, op *Operation, c *call, f Fault) {
+func (h *Handler) refuse(w http.ResponseWriter, x *exchange, c *call, f Fault) {
 	head := w.Header()
 	protocolHeaders(head)
 	head["X-Amzn-Requestid"] = []string{c.requestID}
 	head["X-Amzn-Errortype"] = []string{f.Name}
 	b := append(x.answer[:0], '{')
-	if op != nil {
+	if c.operation != "" { // what is at an unknown path has nothing to say
 		// The model has the first, and botocore shows only the second.
 		b = append(appendQuoted(append(b, `"exceptionMessage":`...), f.Message), ',')
 		b = append(appendQuoted(append(b, `"message":`...), f.Message), ',')

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"math"
+
+	"openivs/internal/ivs"
+)
+
+// appendEvents writes events of a session in the order given. They take the
+// next numbers of their channel, and ids in the order of commits: the counter
+// stays locked until tx ends, so it comes last. The channel is locked already.
+func appendEvents(ctx context.Context, tx *sql.Tx, session, channel int64, evs []ivs.Event) error {
+	const insert = `INSERT INTO events (id, session, channel, seq, event_id, channel_arn, channel_name, stream_id,
+		type, name, code, detail, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	const count = `UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value`
+	if len(evs) == 0 {
+		return nil
+	}
+	n := int64(len(evs))
+	seq, err := takeSeq(ctx, tx, channel, n)
+	if err != nil {
+		return err
+	}
+	var id int64
+	if err := tx.QueryRowContext(ctx, count, n).Scan(&id); err != nil {
+		return err
+	}
+	for i, ev := range evs {
+		back := n - 1 - int64(i)
+		_, err := tx.ExecContext(ctx, insert, id-back, session, channel, seq-back, ev.ID, ev.Channel.String(),
+			ev.ChannelName, ev.StreamID, string(ev.Type), ev.Name, ev.Code, string(ev.Detail), micros(ev.At))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeSeq takes n numbers of a channel and returns the last. A channel that was
+// deleted while a session was open counts on from its newest event.
+func takeSeq(ctx context.Context, tx *sql.Tx, channel, n int64) (int64, error) {
+	const take = `UPDATE channels SET event_seq = event_seq + $1 WHERE id = $2 RETURNING event_seq`
+	const newest = `SELECT COALESCE(MAX(seq), 0) + $1 FROM events WHERE channel = $2`
+	var seq int64
+	err := tx.QueryRowContext(ctx, take, n, channel).Scan(&seq)
+	if err == sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
+		err = tx.QueryRowContext(ctx, newest, n, channel).Scan(&seq)
+	}
+	return seq, err
+}
+
+// SessionEvents returns at most limit events of a session, the newest first.
+func (db *DB) SessionEvents(ctx context.Context, streamID string, limit int) ([]ivs.Event, error) {
+	const q = `SELECT event_id, seq, channel_arn, channel_name, stream_id, type, name, code, detail, at_us FROM events
+		WHERE session = (SELECT id FROM sessions WHERE stream_id = $1) ORDER BY id DESC LIMIT $2`
+	rows, err := db.read.query(ctx, q, streamID, limit)
+	out, err := collect(rows, err, scanEvent)
+	return out, db.done("read the events of session "+streamID, err)
+}
+
+func scanEvent(row scanner) (ivs.Event, error) {
+	var ev ivs.Event
+	var arn string
+	var detail []byte
+	var at int64
+	err := row.Scan(&ev.ID, &ev.Seq, &arn, &ev.ChannelName, &ev.StreamID, &ev.Type, &ev.Name, &ev.Code, &detail, &at)
+	if err != nil {
+		return ev, err
+	}
+	if len(detail) > 0 {
+		ev.Detail = detail
+	}
+	ev.At = instant(at)
+	ev.Channel, err = ivs.ParseARN(arn)
+	return ev, err
+}
+
+// deliveredEvents returns the id up to which every sink has all events.
+func deliveredEvents(ctx context.Context, tx *sql.Tx) (int64, error) {
+	var id sql.NullInt64
+	if err := tx.QueryRowContext(ctx, `SELECT MIN(event) FROM sinks`).Scan(&id); err != nil {
+		return 0, err
+	}
+	if !id.Valid {
+		return math.MaxInt64, nil // nobody waits for any
+	}
+	return id.Int64, nil
+}
+
+// pruneEvents deletes at most limit events that only waited for the sinks.
+func pruneEvents(ctx context.Context, tx *sql.Tx, delivered int64, limit int) error {
+	const q = `DELETE FROM events WHERE id IN
+		(SELECT id FROM events WHERE session IS NULL AND id <= $1 ORDER BY id LIMIT $2)`
+	_, err := tx.ExecContext(ctx, q, delivered, limit)
+	return err
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"openivs/internal/ivs"
+)
+
+// maxHolder is the most that is read of a lock file, in bytes.
+const maxHolder = 256
+
+// A Lock is held on a file until it is released or the process ends, however
+// it ends.
+type Lock struct{ file *os.File }
+
+// LockDir takes the lock of a directory, DIR/lock. If another process holds it,
+// the error is ivs.Conflict and names the holder. The file stays when the lock
+// is released: removing it would let two processes hold "the" lock.
+func LockDir(dir string) (*Lock, error) { return LockFile(filepath.Join(dir, "lock")) }
+
+// LockFile takes the lock of a file as LockDir does, and creates the file.
+func LockFile(path string) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := takeLock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Lock{file: f}, nil
+}
+
+func takeLock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		text, err := io.ReadAll(io.LimitReader(f, maxHolder))
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+		return held(f.Name(), strings.TrimSpace(string(text)))
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	text := self() + ", since " + time.Now().UTC().Format(time.RFC3339) + "\n"
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(text), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+// held refuses what somebody else holds.
+func held(what, holder string) error {
+	if holder == "" {
+		holder = "another process"
+	}
+	return ivs.Errorf(ivs.Conflict, "%s is in use by %s: stop that server first", what, holder)
+}
+
+// self names this process to others.
+func self() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "an unnamed host"
+	}
+	const most = 32 // characters; PostgreSQL keeps 63 of the whole
+	return fmt.Sprintf("openivs on %.*s, pid %d", most, host, os.Getpid())
+}
+
+// Release gives the lock back.
+func (l *Lock) Release() error {
+	if err := l.file.Close(); err != nil {
+		return fmt.Errorf("unlock: %w", err)
+	}
+	return nil
+}
+
+// A lock on a file cannot be lost.
+func (l *Lock) lost() <-chan struct{} { return nil }
+
+func (l *Lock) release() error { return l.Release() }

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	postgresConns  = 16
+	connectTimeout = 5 * time.Second
+	ownerLock      = 0x6f70656e697673 // "openivs": the number of our advisory lock
+	ownerCheck     = 5 * time.Second  // how often the owner asks whether it still is
+	ownerPatience  = 5 * time.Second  // how long it waits for the answer
+	postgresIdle   = 5 * time.Minute
+)
+
+type postgresEngine struct{}
+
+func (postgresEngine) name() string { return "PostgreSQL" }
+
+func (postgresEngine) schema(text string) string { return text }
+
+func (postgresEngine) snapshot() *sql.TxOptions {
+	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+}
+
+func (postgresEngine) hasMigrations() string {
+	return `SELECT COUNT(*) FROM pg_tables WHERE tablename = 'migrations' AND schemaname = ANY (current_schemas(false))`
+}
+
+// fault reads SQLSTATE codes (PostgreSQL, appendix A).
+func (postgresEngine) fault(err error) fault {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case e.Code == "23505": // unique_violation
+			return faultUnique
+		case e.Code == "40001", e.Code == "40P01", e.Code == "55P03": // serialization, deadlock, lock timeout
+			return faultBusy
+		case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57P"),
+			strings.HasPrefix(e.Code, "58"), e.Code == "25006": // connection, resources, shutdown, system, read only
+			return faultAway
+		default:
+			return faultOther
+		}
+	}
+	var dial *pgconn.ConnectError
+	var network net.Error
+	if errors.As(err, &dial) || errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
+		return faultAway
+	}
+	return faultOther
+}
+
+func connectPostgres(ctx context.Context, o Options) (*DB, error) {
+	cfg, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return nil, err // pgx leaves the password out
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	cfg.RuntimeParams["application_name"] = self()
+	db := &DB{engine: postgresEngine{}, key: o.Key, log: o.Log, own: free{}}
+	if o.Mode == Owner {
+		if db.own, err = ownPostgres(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	conns := stdlib.OpenDB(*cfg)
+	conns.SetMaxOpenConns(postgresConns)
+	conns.SetMaxIdleConns(postgresConns)
+	conns.SetConnMaxIdleTime(postgresIdle)
+	if err := conns.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, conns.Close(), db.own.release())
+	}
+	db.write = newPool(conns)
+	db.read = db.write
+	return db, nil
+}
+
+// A postgresOwner holds the advisory lock on a connection of its own, for as
+// long as that connection lives.
+type postgresOwner struct {
+	conn *pgx.Conn
+	stop context.CancelFunc
+	gone chan struct{} // closed when the connection died
+	done chan struct{} // closed when watch has returned
+}
+
+func ownPostgres(ctx context.Context, cfg *pgx.ConnConfig) (*postgresOwner, error) {
+	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
+	if err != nil {
+		return nil, err
+	}
+	var got bool
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(ownerLock)).Scan(&got); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the database: %w", err), conn.Close(ctx))
+	}
+	if !got {
+		return nil, errors.Join(postgresHolder(ctx, conn, cfg.Database), conn.Close(ctx))
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	o := &postgresOwner{conn: conn, stop: stop, gone: make(chan struct{}), done: make(chan struct{})}
+	go o.watch(watching) // release waits for it
+	return o, nil
+}
+
+// postgresHolder refuses the database, naming who has it.
+func postgresHolder(ctx context.Context, conn *pgx.Conn, database string) error {
+	const q = `SELECT a.application_name, COALESCE(host(a.client_addr), 'the same host'), a.backend_start
+		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND (l.classid::bigint << 32 | l.objid::bigint) = $1`
+	var name, from string
+	var since time.Time
+	err := conn.QueryRow(ctx, q, int64(ownerLock)).Scan(&name, &from, &since)
+	what := "the PostgreSQL database " + database
+	if err != nil {
+		return held(what, "") // it went this moment, or we may not see it
+	}
+	return held(what, fmt.Sprintf("%s (connected from %s), since %s", name, from, since.UTC().Format(time.RFC3339)))
+}
+
+// watch returns when the connection is gone or ctx ends.
+func (o *postgresOwner) watch(ctx context.Context) {
+	defer close(o.done)
+	for {
+		// Reading notices a connection that breaks; asking one that went silent.
+		wait, cancel := context.WithTimeout(ctx, ownerCheck)
+		err := o.conn.PgConn().WaitForNotification(wait)
+		cancel()
+		if err != nil && !o.conn.IsClosed() && ctx.Err() == nil {
+			ask, cancel := context.WithTimeout(ctx, ownerPatience)
+			err = o.conn.Ping(ask)
+			cancel()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			close(o.gone)
+			return
+		}
+	}
+}
+
+func (o *postgresOwner) lost() <-chan struct{} { return o.gone }
+
+func (o *postgresOwner) release() error {
+	o.stop()
+	<-o.done
+	ctx, cancel := context.WithTimeout(context.Background(), ownerPatience)
+	defer cancel()
+	return o.conn.Close(ctx)
+}

@@ -1,16 +1,188 @@
 package hls
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"openivs/internal/media"
+	"openivs/internal/mpegts"
 )
 
-// A Packager cuts one rendition into segments.
+const (
+	// defaultTarget is the segment length of a Packager with none.
+	defaultTarget = 2 * time.Second
+	// maxJump is the longest step from one picture to the next that is still
+	// one timeline, and maxBack the furthest that a clock may stand back and
+	// be held to have stood still.
+	maxJump = 3 * media.Clock / 2
+	maxBack = media.Clock / 4
+	// maxSkew is the furthest that audio may be from the pictures it comes with.
+	// What is further off belongs to a timeline that the pictures may still
+	// come to.
+	maxSkew = 3 * media.Clock
+	// maxReorder is the most that a picture may be shown after its decoding.
+	maxReorder = 2 * media.Clock
+)
+
+// A Packager cuts one rendition into segments and publishes them. Set the fields
+// before the first WriteUnit and leave them alone afterwards. One goroutine at
+// a time may use it.
+//
+// A segment begins with a keyframe, unless keyframes are further apart than a
+// segment may be long. Where the encoder's clock jumps, a track changes or one
+// is added, a new segment begins with the next keyframe, marked as a
+// discontinuity. Without pictures there are no segments.
 type Packager struct {
-	Window *Window
-	Target time.Duration
+	Window *Window       // required
+	Target time.Duration // segments end with the first keyframe after this; 0: 2 s
+
+	video    *media.Track // of the pictures that come in
+	audio    *media.Track // of the audio that comes in
+	lastDTS  media.Ticks  // of the picture that came in last
+	smooth   smoother
+	queue    interleaver
+	ahead    queue   // audio that is too far from the pictures
+	segments *cutter // made with the first picture
+	closed   bool
 }
 
-func (p *Packager) WriteUnit(u media.Unit) error { return nil }
-func (p *Packager) Close(final bool) error       { return nil }
+// Mistakes of the stage before.
+var (
+	errNoTrack = errors.New("a unit without a track")
+	errClosed  = errors.New("a unit after the end")
+)
+
+// WriteUnit takes a unit. Tracks other than the first of each kind, and data,
+// are not carried.
+func (p *Packager) WriteUnit(u media.Unit) error {
+	switch {
+	case p.closed:
+		return errClosed
+	case u.Track == nil:
+		return errNoTrack
+	case u.Track.ID != 0 || len(u.Data) == 0:
+		return nil
+	case u.Track.Kind == media.Video:
+		return p.writeVideo(u)
+	case u.Track.Kind == media.Audio:
+		return p.writeAudio(u)
+	default:
+		return nil
+	}
+}
+
+// Close publishes what has arrived, if any of the stream could be watched
+// before. If final, it also publishes that nothing will follow.
+func (p *Packager) Close(final bool) error {
+	var err error
+	if p.Window.Snapshot().Playable() {
+		err = p.drain(true)
+		p.segments.stop()
+	}
+	p.closed, p.segments, p.queue, p.ahead = true, nil, interleaver{}, queue{}
+	if final {
+		p.Window.end()
+	}
+	return err
+}
+
+func (p *Packager) writeVideo(u media.Unit) error {
+	u.PTS = min(max(u.PTS, u.DTS), u.DTS+maxReorder)
+	step := u.DTS - p.lastDTS
+	first, changed := p.video == nil, u.Track != p.video
+	jump := !first && (step > maxJump || step < -maxBack)
+	if changed {
+		if err := mpegts.Carries(u.Track); err != nil {
+			return fmt.Errorf("package video: %w", err)
+		}
+	}
+	if first {
+		p.segments = newCutter(p.Window, p.Target)
+	}
+	if changed || jump {
+		if err := p.breakAt(u.DTS); err != nil {
+			return err
+		}
+		p.video = u.Track
+	}
+	if jump {
+		p.segments.anchored = false
+	}
+	if !first && !jump && step <= 0 {
+		u.DTS = p.lastDTS + 1
+		u.PTS = max(u.PTS, u.DTS)
+	}
+	p.lastDTS = u.DTS
+	p.queue.putVideo(u)
+	return p.drain(false)
+}
+
+func (p *Packager) writeAudio(u media.Unit) error {
+	if u.Track != p.audio {
+		if err := mpegts.Carries(u.Track); err != nil {
+			return fmt.Errorf("package audio: %w", err)
+		}
+		p.audio = u.Track
+	}
+	u.PTS = p.smooth.at(u.Track, u.PTS)
+	if p.video == nil || !near(u.PTS, p.lastDTS) {
+		p.ahead.push(u)
+		if p.ahead.len() > maxHeldAudio {
+			p.ahead.pop()
+		}
+		return nil
+	}
+	p.queue.putAudio(u)
+	return p.drain(false)
+}
+
+// near reports whether audio may belong to pictures at a time.
+func near(audio, video media.Ticks) bool {
+	return audio-video <= maxSkew && video-audio <= maxSkew
+}
+
+// breakAt ends a timeline, as the next picture, decoded at dts, is of another
+// timeline or coding. Audio that came before that picture but belongs to it is
+// kept.
+func (p *Packager) breakAt(dts media.Ticks) error {
+	if err := p.drain(true); err != nil {
+		return err
+	}
+	p.segments.stop()
+	old := p.queue
+	p.queue = interleaver{absent: old.absent}
+	for _, list := range [2]*queue{&old.audio, &p.ahead} {
+		for list.len() > 0 {
+			if u := list.pop(); near(u.PTS, dts) {
+				p.queue.putAudio(u)
+			}
+		}
+	}
+	return nil
+}
+
+// drain hands over the units whose turn it is; with flush all pictures, and the
+// audio that belongs before their end.
+func (p *Packager) drain(flush bool) error {
+	for {
+		u, ok := p.queue.next(flush)
+		if !ok {
+			break
+		}
+		if u.Track.Kind == media.Audio {
+			p.segments.addAudio(u)
+			continue
+		}
+		if err := p.segments.addVideo(u, p.queue.reached, p.queue.audio.front()); err != nil {
+			return err
+		}
+	}
+	if flush {
+		end := p.segments.end()
+		for a := p.queue.audio.front(); a != nil && middle(a) < end; a = p.queue.audio.front() {
+			p.segments.addAudio(p.queue.audio.pop())
+		}
+	}
+	return nil
+}

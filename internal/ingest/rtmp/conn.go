@@ -1,0 +1,206 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/bluenviron/gortmplib/pkg/handshake"
+
+	"openivs/internal/ivs"
+)
+
+const (
+	// smallBuffer and largeBuffer are how many bytes are read at once before and
+	// after publish is accepted.
+	smallBuffer = 4 << 10
+	largeBuffer = 32 << 10
+
+	// poll is how long a read waits before the connection looks whether it is
+	// still wanted.
+	poll = 250 * time.Millisecond
+
+	// lingerTime is how long a connection that we end is read from, for the peer
+	// to see why before it sees a reset.
+	lingerTime = 2 * time.Second
+)
+
+// A conn joins a session to its socket.
+type conn struct {
+	server *Server
+	nc     net.Conn
+	admit  func() // called once publish is accepted
+
+	session session
+	start   time.Time
+	armed   time.Time // the read deadline
+	buf     []byte
+	unread  []byte // of buf
+}
+
+// run serves the connection until it ends, and returns why.
+func (c *conn) run(ctx context.Context) error {
+	c.start = time.Now()
+	c.buf = make([]byte, smallBuffer)
+	limit, cancel := context.WithDeadline(ctx, c.start.Add(c.server.handshakeTimeout()))
+	defer cancel()
+
+	err := c.handshake(ctx)
+	at := time.Now()
+	for err == nil {
+		err = c.session.feed(limit, c.unread, at)
+		if err == nil {
+			err = c.flush(at)
+		}
+		if err == nil {
+			err = c.wanted(ctx, at)
+		}
+		if err == nil {
+			at, err = c.fill(ctx)
+		}
+	}
+	return err
+}
+
+// handshake does not answer RTMPE, which is no protection.
+func (c *conn) handshake(ctx context.Context) error {
+	if _, err := c.fill(ctx); err != nil {
+		return err
+	}
+	for len(c.unread) == 0 {
+		if err := c.wanted(ctx, time.Now()); err != nil {
+			return err
+		}
+		if _, err := c.fill(ctx); err != nil {
+			return err
+		}
+	}
+	if c.unread[0] != 3 {
+		return fmt.Errorf("RTMP version %d, only 3 is served", c.unread[0])
+	}
+	if _, _, err := handshake.DoServer(&shaker{c, ctx}, false); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	c.session.received = 1 + 2*1536
+	return c.flush(time.Now())
+}
+
+// A shaker is a conn during the handshake. What is written waits for the next
+// read.
+type shaker struct {
+	*conn
+	ctx context.Context
+}
+
+func (s *shaker) Read(p []byte) (int, error) {
+	for len(s.unread) == 0 {
+		now := time.Now()
+		if err := s.flush(now); err != nil {
+			return 0, err
+		}
+		if err := s.wanted(s.ctx, now); err != nil {
+			return 0, err
+		}
+		if _, err := s.fill(s.ctx); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.unread)
+	s.unread = s.unread[n:]
+	return n, nil
+}
+
+func (s *shaker) Write(p []byte) (int, error) { return s.session.out.Write(p) }
+
+// fill reads once, and returns when. It may come back with nothing after a
+// while.
+func (c *conn) fill(ctx context.Context) (time.Time, error) {
+	if now := time.Now(); c.armed.Sub(now) < poll/2 {
+		c.armed = now.Add(poll)
+		if err := c.nc.SetReadDeadline(c.armed); err != nil {
+			return now, err
+		}
+	}
+	if ctx.Err() != nil {
+		return time.Now(), nil
+	}
+	n, err := c.nc.Read(c.buf)
+	c.unread = c.buf[:n]
+	if n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return time.Now(), err
+}
+
+// wanted returns why the connection is to end, if it is.
+func (c *conn) wanted(ctx context.Context, now time.Time) error {
+	pub := c.session.pub
+	if pub == nil {
+		if ctx.Err() != nil {
+			return errStopping
+		}
+		if d := c.server.handshakeTimeout(); now.Sub(c.start) > d {
+			return ivs.Errorf(ivs.Invalid, "nothing was published within %v", d)
+		}
+		return nil
+	}
+	if c.admit != nil {
+		c.admit()
+		c.admit = nil
+		c.buf = make([]byte, largeBuffer)
+	}
+	select {
+	case <-pub.Done():
+		return &stop{pub.Cause()}
+	default:
+	}
+	if ctx.Err() != nil {
+		return errStopping
+	}
+	if d := c.server.idleTimeout(); now.Sub(c.session.media.heard) > d {
+		return ivs.Errorf(ivs.Invalid, "no media came for %v", d)
+	}
+	return nil
+}
+
+// flush sends what the session has for the peer.
+func (c *conn) flush(now time.Time) error {
+	out := &c.session.out
+	if out.Len() == 0 {
+		return nil
+	}
+	if err := c.nc.SetWriteDeadline(now.Add(c.server.writeTimeout())); err != nil {
+		return err
+	}
+	_, err := c.nc.Write(out.Bytes())
+	out.Reset()
+	return err
+}
+
+// end tells the peer why the connection ends, and closes it when the peer has
+// had time to read that.
+func (c *conn) end(cause error) {
+	defer c.nc.Close()
+	if err := c.session.goodbye(cause); err != nil || c.session.out.Len() == 0 {
+		return
+	}
+	now := time.Now()
+	if c.nc.SetWriteDeadline(now.Add(lingerTime)) != nil {
+		return
+	}
+	if _, err := c.nc.Write(c.session.out.Bytes()); err != nil {
+		return
+	}
+	w, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || w.CloseWrite() != nil || c.nc.SetReadDeadline(now.Add(lingerTime)) != nil {
+		return
+	}
+	for {
+		if _, err := c.nc.Read(c.buf); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,342 @@
+package rtmp
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"openivs/internal/ingest"
+	"openivs/internal/ivs"
+	"openivs/internal/media"
+)
+
+const (
+	// maxBadTags is how many tags in a row may be malformed, about a second of
+	// media. A publisher that goes on is sent away.
+	maxBadTags = 60
+
+	// maxAAC is the longest AAC access unit: what fits an ADTS frame.
+	maxAAC = 1<<13 - 1 - 7
+)
+
+// A demuxer makes units of the bodies of FLV audio and video tags (Video File
+// Format Specification 10.1, E.4; Enhanced RTMP v1 and v2), which are also the
+// bodies of RTMP messages. It copies no media.
+type demuxer struct {
+	out ingest.Publication
+
+	clock clock
+	video track
+	audio track
+
+	heard   time.Time // when coded media last arrived
+	dropped int       // units that came before their codec header
+	bad     int       // malformed tags
+	badRun  int       // since the last good one
+}
+
+// A track is the state of the video or the audio.
+type track struct {
+	now    *media.Track // nil until the codec header
+	prefix int          // H.264: bytes of a NAL unit's length
+	last   media.Ticks  // DTS of the last unit
+	any    bool         // there was one
+}
+
+// The kinds of packet that both forms of tag come down to.
+const (
+	packetHeader = iota
+	packetMedia
+	packetNothing
+)
+
+// videoTag takes the body of a video tag.
+func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
+	kind, cts, data, err := videoPacket(body)
+	if err != nil {
+		return d.malformed(err)
+	}
+	switch kind {
+	case packetHeader:
+		if d.video.now != nil && bytes.Equal(d.video.now.Config, data) || len(data) == 0 {
+			return nil
+		}
+		t, prefix, err := h264Track(data)
+		if err != nil {
+			return err
+		}
+		d.video.now, d.video.prefix = t, prefix
+		d.setTracks()
+	case packetMedia:
+		d.heard = at
+		if d.video.now == nil {
+			d.dropped++
+			return nil
+		}
+		nalus, key, picture, err := accessUnit(data, d.video.prefix)
+		if err != nil {
+			return d.malformed(err)
+		}
+		d.badRun = 0
+		if !picture {
+			return nil
+		}
+		return d.write(&d.video, media.Unit{Key: key, At: at, Data: nalus}, ts, cts)
+	}
+	return nil
+}
+
+// audioTag takes the body of an audio tag.
+func (d *demuxer) audioTag(body []byte, ts uint32, at time.Time) error {
+	kind, data, err := audioPacket(body)
+	if err != nil {
+		return d.malformed(err)
+	}
+	switch kind {
+	case packetHeader:
+		if d.audio.now != nil && bytes.Equal(d.audio.now.Config, data) || len(data) == 0 {
+			return nil
+		}
+		t, err := aacTrack(data)
+		if err != nil {
+			return err
+		}
+		d.audio.now = t
+		d.setTracks()
+	case packetMedia:
+		if len(data) == 0 {
+			return nil
+		}
+		d.heard = at
+		if d.audio.now == nil {
+			d.dropped++
+			return nil
+		}
+		if len(data) > maxAAC {
+			return d.malformed(fmt.Errorf("AAC access unit of %d bytes, at most %d are possible", len(data), maxAAC))
+		}
+		d.badRun = 0
+		return d.write(&d.audio, media.Unit{Key: true, At: at, Data: data}, ts, 0)
+	}
+	return nil
+}
+
+// write completes a unit and passes it on. cts is in milliseconds.
+func (d *demuxer) write(t *track, u media.Unit, ts uint32, cts int32) error {
+	dts := media.Ticks(d.clock.unwrap(ts)) * (media.Clock / 1000)
+	if t.any && dts <= t.last {
+		dts = t.last + 1
+	}
+	t.last, t.any = dts, true
+	u.Track, u.DTS, u.PTS = t.now, dts, dts+media.Ticks(cts)*(media.Clock/1000)
+	return d.out.WriteUnit(u)
+}
+
+func (d *demuxer) setTracks() {
+	tracks := make([]*media.Track, 0, 2)
+	for _, t := range [...]*track{&d.video, &d.audio} {
+		if t.now != nil {
+			tracks = append(tracks, t.now)
+		}
+	}
+	d.out.SetTracks(tracks)
+}
+
+// malformed counts a tag that cannot be read. One is skipped, many in a row are
+// an error; what IVS does not take is one at once.
+func (d *demuxer) malformed(err error) error {
+	if ivs.CodeOf(err) != ivs.Internal {
+		return err
+	}
+	d.bad++
+	if d.badRun++; d.badRun >= maxBadTags {
+		return ivs.Errorf(ivs.Invalid, "the media cannot be read: %w; restart the encoder", err)
+	}
+	return nil
+}
+
+// videoPacket splits the body of a video tag. cts is the composition time
+// offset in milliseconds.
+func videoPacket(body []byte) (kind int, cts int32, data []byte, err error) {
+	if len(body) == 0 {
+		return packetNothing, 0, nil, nil
+	}
+	if body[0]&0x80 != 0 {
+		return videoPacketEx(body)
+	}
+	if body[0]>>4 == 5 { // a message to the player, no picture
+		return packetNothing, 0, nil, nil
+	}
+	if id := body[0] & 0x0f; id != 7 {
+		return 0, 0, nil, unsupportedVideo(flvVideoName(id))
+	}
+	if len(body) < 5 {
+		return 0, 0, nil, fmt.Errorf("video tag of %d bytes", len(body))
+	}
+	cts, data = signed24(body[2:]), body[5:]
+	switch body[1] {
+	case 0:
+		return packetHeader, 0, data, nil
+	case 1:
+		return packetMedia, cts, data, nil
+	case 2: // end of sequence
+		return packetNothing, 0, nil, nil
+	default:
+		return 0, 0, nil, fmt.Errorf("AVC packet of type %d", body[1])
+	}
+}
+
+// videoPacketEx is videoPacket for Enhanced RTMP.
+func videoPacketEx(body []byte) (kind int, cts int32, data []byte, err error) {
+	packet := body[0] & 0x0f
+	if packet == 6 {
+		return 0, 0, nil, unsupportedVideo("multitrack")
+	}
+	if len(body) < 5 {
+		return 0, 0, nil, fmt.Errorf("enhanced video tag of %d bytes", len(body))
+	}
+	if cc := string(body[1:5]); cc != "avc1" && packet != 4 {
+		return 0, 0, nil, unsupportedVideo(fourCCName(cc))
+	}
+	data = body[5:]
+	switch packet {
+	case 0:
+		return packetHeader, 0, data, nil
+	case 1:
+		if len(data) < 3 {
+			return 0, 0, nil, fmt.Errorf("enhanced video tag of %d bytes", len(body))
+		}
+		return packetMedia, signed24(data), data[3:], nil
+	case 3:
+		return packetMedia, 0, data, nil
+	default: // end of sequence, colour information, what is yet to come
+		return packetNothing, 0, nil, nil
+	}
+}
+
+// audioPacket splits the body of an audio tag.
+func audioPacket(body []byte) (kind int, data []byte, err error) {
+	if len(body) == 0 {
+		return packetNothing, nil, nil
+	}
+	switch id := body[0] >> 4; id {
+	case 10:
+	case 9:
+		return audioPacketEx(body)
+	default:
+		return 0, nil, unsupportedAudio(flvAudioName(id))
+	}
+	if len(body) < 2 {
+		return 0, nil, fmt.Errorf("audio tag of %d byte", len(body))
+	}
+	switch body[1] {
+	case 0:
+		return packetHeader, body[2:], nil
+	case 1:
+		return packetMedia, body[2:], nil
+	default:
+		return 0, nil, fmt.Errorf("AAC packet of type %d", body[1])
+	}
+}
+
+// audioPacketEx is audioPacket for Enhanced RTMP.
+func audioPacketEx(body []byte) (kind int, data []byte, err error) {
+	packet := body[0] & 0x0f
+	if packet == 5 {
+		return 0, nil, unsupportedAudio("multitrack")
+	}
+	if len(body) < 5 {
+		return 0, nil, fmt.Errorf("enhanced audio tag of %d bytes", len(body))
+	}
+	if cc := string(body[1:5]); cc != "mp4a" {
+		return 0, nil, unsupportedAudio(fourCCName(cc))
+	}
+	switch packet {
+	case 0:
+		return packetHeader, body[5:], nil
+	case 1:
+		return packetMedia, body[5:], nil
+	default: // end of sequence, channel layout, what is yet to come
+		return packetNothing, nil, nil
+	}
+}
+
+func unsupportedVideo(name string) error {
+	return ivs.Errorf(ivs.Invalid, "the video is %s, which is not taken here; set the encoder to H.264 (AVC)", name)
+}
+
+func unsupportedAudio(name string) error {
+	return ivs.Errorf(ivs.Invalid, "the audio is %s, which is not taken here; set the encoder to AAC-LC", name)
+}
+
+func flvVideoName(id byte) string {
+	switch id {
+	case 2:
+		return "Sorenson H.263"
+	case 3, 6:
+		return "screen video"
+	case 4, 5:
+		return "VP6"
+	case 8:
+		return "H.263"
+	case 9:
+		return "MPEG-4 part 2"
+	case 12:
+		return "HEVC (H.265)"
+	case 13:
+		return "AV1"
+	default:
+		return fmt.Sprintf("of FLV codec %d", id)
+	}
+}
+
+func flvAudioName(id byte) string {
+	switch id {
+	case 0, 3:
+		return "uncompressed PCM"
+	case 1:
+		return "ADPCM"
+	case 2, 14:
+		return "MP3"
+	case 4, 5, 6:
+		return "Nellymoser"
+	case 7, 8:
+		return "G.711"
+	case 11:
+		return "Speex"
+	case 13:
+		return "Opus"
+	default:
+		return fmt.Sprintf("of FLV format %d", id)
+	}
+}
+
+func fourCCName(cc string) string {
+	switch cc {
+	case "hvc1":
+		return "HEVC (H.265)"
+	case "vvc1":
+		return "VVC (H.266)"
+	case "av01":
+		return "AV1"
+	case "vp08":
+		return "VP8"
+	case "vp09":
+		return "VP9"
+	case ".mp3":
+		return "MP3"
+	case "Opus":
+		return "Opus"
+	case "fLaC":
+		return "FLAC"
+	case "ac-3", "ec-3":
+		return "Dolby Digital"
+	default:
+		return fmt.Sprintf("of codec %q", cc)
+	}
+}
+
+// signed24 reads a signed 24-bit number.
+func signed24(b []byte) int32 {
+	return int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8) >> 8
+}

@@ -1,0 +1,180 @@
+// Package rtmp lets encoders in over RTMP and RTMPS: it reads the chunk stream,
+// answers the commands, and makes units of the media.
+//
+// Who may publish is the Gate's to say. TLS, and telling RTMP from other
+// protocols, happened before (package sniff).
+package rtmp
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"openivs/internal/ingest"
+	"openivs/internal/ivs"
+)
+
+// A Server serves publishers. Set the fields before the first connection and
+// leave them alone afterwards.
+type Server struct {
+	Gate ingest.Gate  // required
+	Log  *slog.Logger // nil: nothing is logged
+
+	HandshakeTimeout time.Duration // from the first byte to an accepted publish; 0: 10 s
+	IdleTimeout      time.Duration // without media; 0: 30 s
+	WriteTimeout     time.Duration // for an answer to be taken; 0: 10 s
+
+	MaxWaiting        int // connections that do not publish yet; 0: 1024
+	MaxWaitingPerAddr int // the same from one IPv4 address or IPv6 /64; 0: 256
+
+	waiting limiter
+}
+
+var errStopping = ivs.Errorf(ivs.Unavailable, "the server is stopping; connect again in a moment")
+
+// Serve accepts publishers until ctx ends, then ends their connections and
+// returns when the last one is gone. A connection that has a ConnectionState
+// method is one inside TLS.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { ln.Close() })()
+	for {
+		nc, err := ln.Accept()
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
+		_, secure := nc.(interface{ ConnectionState() tls.ConnectionState })
+		conns.Go(func() { s.ServeConn(ctx, nc, secure) })
+	}
+}
+
+// ServeConn serves one connection until the peer leaves, a timeout, the
+// Publication's wish, or the end of ctx, and closes it. secure says that it is
+// encrypted.
+func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
+	defer nc.Close()
+	from := network(nc.RemoteAddr())
+	if !s.waiting.acquire(from, cmp.Or(s.MaxWaiting, 1024), cmp.Or(s.MaxWaitingPerAddr, 256)) {
+		return
+	}
+	release := sync.OnceFunc(func() { s.waiting.release(from) })
+	defer release()
+
+	c := &conn{server: s, nc: nc, admit: release}
+	c.session.gate = s.Gate
+	c.session.request = ingest.Request{Protocol: "rtmp", Secure: secure, Remote: nc.RemoteAddr().String()}
+	if secure {
+		c.session.request.Protocol = "rtmps"
+	}
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	err := s.protect(func() error { return c.run(ctx) })
+	if c.session.pub != nil {
+		c.session.pub.End(ending(err))
+	}
+	s.report(c, err)
+	stop()
+	c.end(err)
+}
+
+// protect turns a panic into an error: one encoder's odd stream must not end
+// everyone's.
+func (s *Server) protect(run func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			s.log().Error("publisher's connection failed", "err", err)
+		}
+	}()
+	return run()
+}
+
+// report logs what the gate does not hear of, or decided.
+func (s *Server) report(c *conn, err error) {
+	log := s.log().With("remote", c.session.request.Remote)
+	if _, ok := errors.AsType[*refusal](err); ok {
+		log.Info("publisher refused", "err", err)
+		return
+	}
+	m := &c.session.media
+	log.Debug("RTMP connection ended", "err", err, "dropped", m.dropped, "malformed", m.bad)
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+func (s *Server) handshakeTimeout() time.Duration { return cmp.Or(s.HandshakeTimeout, 10*time.Second) }
+func (s *Server) idleTimeout() time.Duration      { return cmp.Or(s.IdleTimeout, 30*time.Second) }
+func (s *Server) writeTimeout() time.Duration     { return cmp.Or(s.WriteTimeout, 10*time.Second) }
+
+// A limiter counts connections, in all and by the network they come from.
+type limiter struct {
+	mu    sync.Mutex
+	total int
+	from  map[netip.Prefix]int
+}
+
+// acquire counts one more, unless that is more than most in all or mostFrom
+// from there.
+func (l *limiter) acquire(from netip.Prefix, most, mostFrom int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.total >= most || l.from[from] >= mostFrom {
+		return false
+	}
+	if l.from == nil {
+		l.from = make(map[netip.Prefix]int)
+	}
+	l.total++
+	l.from[from]++
+	return true
+}
+
+// release takes back one acquire.
+func (l *limiter) release(from netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total--
+	l.from[from]--
+	if l.from[from] == 0 {
+		delete(l.from, from)
+	}
+}
+
+// network returns what one peer may be expected to hold: an IPv4 address, or an
+// IPv6 /64.
+func network(a net.Addr) netip.Prefix {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := t.AddrPort().Addr().Unmap()
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	p, err := ip.WithZone("").Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}

@@ -116,7 +116,7 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 	_, err := config.Load(config.Source{
 		File:    file(t, yaml),
 		Environ: []string{"OPENIVS_LOG_LVL=info", "OPENIVS_SESSION_RETENTION=5m", "OPENIVS_DATABASE=mysql://u:hunter2@h/d"},
-		Flags:   map[string][]string{"tls-cert": {file(t, "x")}, "public-host": {"https://live.example.com"}},
+		Flags:   map[string][]string{"tls-cert": {file(t, "x")}, "public-host": {"https://live.example.com"}, "region": {"a", "b"}, "x": {"y"}},
 	})
 	probs, ok := errors.AsType[config.Problems](err)
 	if !ok {
@@ -135,6 +135,8 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 		{"database", "$OPENIVS_DATABASE", "postgres"},
 		{"tls-cert", "--tls-cert", "without tls-key"},
 		{"public-host", "--public-host", "bare host"},
+		{"region", "--region", "given twice"},
+		{"x", "--x", "no such setting"},
 	} {
 		if !slices.ContainsFunc(probs, func(p config.Problem) bool {
 			return p.Setting == w.setting && strings.HasSuffix(p.Origin, w.origin) && strings.Contains(p.String(), w.says) && p.Cure != ""
@@ -142,8 +144,8 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 			t.Errorf("no problem with %s (%s) that says %q in:\n%v", w.setting, w.origin, w.says, err)
 		}
 	}
-	if len(probs) != 11 {
-		t.Errorf("%d problems, want 11:\n%v", len(probs), err)
+	if len(probs) != 13 {
+		t.Errorf("%d problems, want 13:\n%v", len(probs), err)
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the password is in: %v", err)

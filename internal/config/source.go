@@ -51,11 +51,13 @@ func variable(environ []string, name string) string {
 func fromFlags(flags map[string][]string, probs *Problems) map[string]given {
 	out := map[string]given{}
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
-		if _, known := find(name); !known {
+		s, known := find(name)
+		switch {
+		case !known:
 			probs.add(name, "--"+name, "there is no such setting", meant("--", name, names()))
-			continue
-		}
-		if len(flags[name]) > 0 {
+		case len(flags[name]) > 1 && !s.Repeats:
+			probs.add(name, "--"+name, "it is given twice", "give it once")
+		case len(flags[name]) > 0:
 			out[name] = given{flags[name], "--" + name}
 		}
 	}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"openivs/internal/config"
+)
+
+// commands is what a person can type.
+type commands struct {
+	Serve  serveCommand  `cmd:"" group:"run" help:"Run the server."`
+	Env    envCommand    `cmd:"" group:"run" help:"Print shell exports that point the AWS CLI and SDKs at the running server."`
+	Config configCommand `cmd:"" group:"run" help:"Print the settings in force and where each comes from."`
+	Doctor doctorCommand `cmd:"" group:"run" help:"Look for what would keep the server from working, each with a cure."`
+
+	Backup      backupCommand      `cmd:"" group:"keep" help:"Copy everything the server must not lose, also while it runs."`
+	Restore     restoreCommand     `cmd:"" group:"keep" help:"Put a backup into an empty data directory and database."`
+	Migrate     migrateCommand     `cmd:"" group:"keep" help:"Bring the database's schema up to date; serve does so by itself."`
+	Credentials credentialsCommand `cmd:"" group:"keep" help:"Change the key that seals secrets in the database."`
+
+	Version versionCommand `cmd:"" group:"run" help:"Print the version."`
+}
+
+const description = `A live streaming server with the API of Amazon IVS.
+
+First steps:
+
+  openivs serve
+  eval "$(openivs env)"     in another shell
+  aws ivs create-channel --name demo
+
+Every setting is a flag, a variable in the environment (--tls-cert is OPENIVS_TLS_CERT) and a line in openivs.yaml, which is looked for in the data directory unless --config names another file. Flags overrule the environment, which overrules the file.
+
+Exit codes: 0 all went well, 1 something failed, 2 the command line or a setting is wrong.`
+
+var groups = []kong.Group{
+	{Key: "run", Title: "Running a server:"},
+	{Key: "keep", Title: "Keeping what it holds:"},
+	{Key: "place", Title: "Which server:"},
+	{Key: "reach", Title: "How it is reached:"},
+	{Key: "identity", Title: "What it stands for:"},
+	{Key: "operation", Title: "How it works:"},
+}
+
+// placeFlags say which server's directory a command is about.
+type placeFlags struct {
+	Config string   `group:"place" placeholder:"FILE" help:"Configuration file (default: openivs.yaml in the data directory, if it is there; $$OPENIVS_CONFIG)."`
+	Data   []string `group:"place" placeholder:"DIR" sep:"none" help:"${data}"`
+}
+
+// storeFlags say in addition where its database and its key are.
+type storeFlags struct {
+	placeFlags
+	Database      []string `group:"place" placeholder:"URL" sep:"none" help:"${database}"`
+	MasterKeyFile []string `group:"place" placeholder:"FILE" sep:"none" help:"${master_key_file}"`
+}
+
+// allFlags are all settings.
+type allFlags struct {
+	storeFlags
+	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
+	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
+	PlaybackBase     []string `group:"reach" placeholder:"URL" sep:"none" help:"${playback_base}"`
+	TLSCert          []string `group:"reach" name:"tls-cert" placeholder:"FILE" sep:"none" help:"${tls_cert}"`
+	TLSKey           []string `group:"reach" name:"tls-key" placeholder:"FILE" sep:"none" help:"${tls_key}"`
+	Region           []string `group:"identity" placeholder:"REGION" sep:"none" help:"${region}"`
+	Account          []string `group:"identity" placeholder:"ID" sep:"none" help:"${account}"`
+	LogFormat        []string `group:"operation" placeholder:"FORM" sep:"none" help:"${log_format}"`
+	LogLevel         []string `group:"operation" placeholder:"LEVEL" sep:"none" help:"${log_level}"`
+	SessionRetention []string `group:"operation" placeholder:"TIME" sep:"none" help:"${session_retention}"`
+}
+
+func (f *placeFlags) flags() map[string][]string { return map[string][]string{"data": f.Data} }
+
+func (f *storeFlags) flags() map[string][]string {
+	all := f.placeFlags.flags()
+	all["database"] = f.Database
+	all["master-key-file"] = f.MasterKeyFile
+	return all
+}
+
+func (f *allFlags) flags() map[string][]string {
+	all := f.storeFlags.flags()
+	all["listen"] = f.Listen
+	all["public-host"] = f.PublicHost
+	all["playback-base"] = f.PlaybackBase
+	all["tls-cert"] = f.TLSCert
+	all["tls-key"] = f.TLSKey
+	all["region"] = f.Region
+	all["account"] = f.Account
+	all["log-format"] = f.LogFormat
+	all["log-level"] = f.LogLevel
+	all["session-retention"] = f.SessionRetention
+	return all
+}
+
+// load returns the settings in force.
+func (p *program) load(file string, flags map[string][]string) (*config.Config, error) {
+	return config.Load(config.Source{File: file, Flags: flags, Environ: p.environ})
+}
+
+// settingsHelp describes each setting once, for every command that has it.
+func settingsHelp() kong.Vars {
+	vars := kong.Vars{}
+	for _, s := range config.Settings() {
+		var more []string
+		if d := strings.Join(s.Default, ", "); d != "" {
+			more = append(more, "default "+d)
+		}
+		if s.Repeats {
+			more = append(more, "may be repeated")
+		}
+		more = append(more, "$"+s.Env())
+		vars[strings.ReplaceAll(s.Name, "-", "_")] = fmt.Sprintf("%s (%s)", s.Help, strings.Join(more, "; "))
+	}
+	return vars
+}

@@ -1,0 +1,156 @@
+// Package app joins the parts to a server: it builds them in order, runs them,
+// and ends them in reverse.
+//
+// It has no rule of the service, of a protocol or of media in it; each of those
+// has a package that app only knows how to fill in.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"openivs/internal/config"
+	"openivs/internal/ingest/rtmp"
+	"openivs/internal/ivs"
+	"openivs/internal/pipeline"
+	"openivs/internal/seal"
+	"openivs/internal/session"
+	"openivs/internal/sniff"
+	"openivs/internal/store"
+)
+
+// How long each step of stopping may take.
+const (
+	doorsLimit    = 2 * time.Second
+	sessionsLimit = 12 * time.Second // pipelines have 8 of them
+	lingerLimit   = 5 * time.Second  // players that watched are still answered
+	playbackLimit = lingerLimit + 2*time.Second
+	houseLimit    = 5 * time.Second
+	databaseLimit = 5 * time.Second
+	releaseLimit  = time.Second
+)
+
+// An App is a server that holds its data directory, its database and its ports.
+type App struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	where     Endpoints
+	addresses ivs.Addresses
+
+	listeners []net.Listener
+	db        *store.DB
+	key       *seal.Key
+	streams   *pipeline.Builder
+	sessions  *session.Registry
+	rtmp      *rtmp.Server
+	mux       *sniff.Mux
+	web       *web
+	http      *http.Server
+	own       *selfSigned // nil: the operator gives the certificate
+
+	steps   steps // what stopping undoes
+	hurry   sync.Once
+	hurried chan struct{}
+}
+
+// New builds a server: nothing is served before Run, but its ports are bound
+// and what an earlier server left open is ended. If it fails it has undone what
+// it did. Whoever gets an App calls Run, once.
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error) {
+	a := &App{cfg: cfg, log: log, hurried: make(chan struct{})}
+	for _, build := range []func(context.Context) error{
+		a.takeData,
+		a.bind,
+		a.openDatabase,
+		a.certify,
+		a.joinMedia,
+		a.joinControl,
+	} {
+		if err := build(ctx); err != nil {
+			return nil, errors.Join(err, a.steps.run(context.WithoutCancel(ctx), log))
+		}
+	}
+	return a, nil
+}
+
+// Endpoints returns where the server is reached.
+func (a *App) Endpoints() Endpoints { return a.where }
+
+// takeData makes the data directory ours. Nothing is changed before.
+func (a *App) takeData(context.Context) error {
+	lock, err := lockData(a.cfg.Data, a.log)
+	if err != nil {
+		return err
+	}
+	a.steps.add("release the data directory", releaseLimit, func(context.Context) error { return lock.Release() })
+	return removeEndpoints(a.cfg.Data) // of a server that was killed
+}
+
+func (a *App) bind(ctx context.Context) error {
+	var err error
+	if a.listeners, err = listen(ctx, a.cfg.Listen); err != nil {
+		return err
+	}
+	a.steps.add("close the ports", releaseLimit, func(context.Context) error { return closeAll(a.listeners) })
+	a.where = endpoints(a.cfg, bound(a.listeners))
+	a.addresses = ivs.Addresses{Host: a.cfg.PublicHost, Playback: a.where.Playback, Region: a.cfg.Region, Account: a.cfg.Account}
+	return nil
+}
+
+// certify sees to the certificate and fills in the multiplexer that needs it.
+func (a *App) certify(context.Context) error {
+	cert, key := a.cfg.TLSCert, a.cfg.TLSKey
+	clients := filepath.Join(a.cfg.Data, authorityName)
+	if cert == "" {
+		a.own = &selfSigned{dir: filepath.Join(a.cfg.Data, tlsName), hosts: certificateHosts(a.cfg.PublicHost)}
+		if err := a.renew(); err != nil {
+			return err
+		}
+		cert, key = a.own.certFile(), a.own.keyFile()
+	} else if err := os.Remove(clients); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	pair, err := loadKeyPair(cert, key, a.log)
+	if err != nil {
+		return err
+	}
+	a.mux = &sniff.Mux{
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.GetCertificate},
+		Log: a.log,
+	}
+	return nil
+}
+
+// renew keeps the certificate of our own good, and what clients need to trust it.
+func (a *App) renew() error {
+	renewed, err := a.own.ensure(time.Now())
+	if err != nil {
+		return fmt.Errorf("make a certificate: %w", err)
+	}
+	if renewed {
+		a.log.Info("self-signed certificate made", "file", a.own.certFile())
+	}
+	authority, err := os.ReadFile(a.own.authorityFile())
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(a.cfg.Data, authorityName), public, authority)
+}
+
+// certificateHosts returns all that a certificate of our own is for.
+func certificateHosts(public string) []string {
+	hosts := []string{public, "localhost", "127.0.0.1", "::1"}
+	if name, err := os.Hostname(); err == nil && name != "" {
+		hosts = append(hosts, name)
+	}
+	return hosts
+}

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"openivs/internal/console"
+	"openivs/internal/playback"
+)
+
+// Limits of the HTTP server. What a request or an answer may take once its head
+// is read is up to whoever serves it.
+const (
+	headTimeout = 10 * time.Second // for a request's head to arrive
+	idleTimeout = 2 * time.Minute  // between requests of a connection
+	maxHead     = 32 << 10         // bytes of a request's head
+	keepAlive   = 30 * time.Second // between probes of a silent connection
+)
+
+// listen opens all addresses or none.
+func listen(ctx context.Context, addresses []string) (lns []net.Listener, err error) {
+	cfg := net.ListenConfig{KeepAlive: keepAlive}
+	for _, a := range addresses {
+		ln, err := cfg.Listen(ctx, "tcp", a)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: choose another address with --listen, or stop what uses it", err), closeAll(lns))
+		}
+		lns = append(lns, ln)
+	}
+	return lns, nil
+}
+
+func closeAll(lns []net.Listener) error {
+	var all error
+	for _, ln := range lns {
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+func bound(lns []net.Listener) []netip.AddrPort {
+	out := make([]netip.AddrPort, len(lns))
+	for i, ln := range lns {
+		if a, ok := ln.Addr().(*net.TCPAddr); ok {
+			out[i] = a.AddrPort()
+		}
+	}
+	return out
+}
+
+// A web routes HTTP requests to those who answer them.
+type web struct {
+	api      http.Handler
+	playback http.Handler
+
+	stopping atomic.Bool  // the API answers 503
+	watched  atomic.Int64 // unix seconds of the newest request of a viewer
+}
+
+// ServeHTTP serves one request.
+func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case playback.Serves(path):
+		if now := time.Now().Unix(); h.watched.Load() != now {
+			h.watched.Store(now)
+		}
+		h.playback.ServeHTTP(w, r)
+	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		http.Redirect(w, r, consolePath, http.StatusFound)
+	case strings.HasPrefix(path, consolePath):
+		console.Handler{}.ServeHTTP(w, r)
+	case h.stopping.Load():
+		unavailable(w)
+	default:
+		h.api.ServeHTTP(w, r)
+	}
+}
+
+// audience reports whether somebody watches: players ask at least this often.
+func (h *web) audience() bool {
+	const quiet = 10 * time.Second
+	return time.Since(time.Unix(h.watched.Load(), 0)) < quiet
+}
+
+const consolePath = "/console/"
+
+// unavailable tells a client of the API to come back, as AWS does.
+func unavailable(w http.ResponseWriter) {
+	const body = `{"message":"The server is stopping. Try again in a moment."}`
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-ErrorType", "ServiceUnavailableException")
+	w.Header().Set("Retry-After", "2")
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write([]byte(body)) // the client is gone if this fails
+}
+
+func httpServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

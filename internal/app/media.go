@@ -1,0 +1,42 @@
+package app
+
+import (
+	"context"
+
+	"openivs/internal/ingest"
+	"openivs/internal/ingest/rtmp"
+	"openivs/internal/ivs"
+	"openivs/internal/pipeline"
+	"openivs/internal/playback"
+	"openivs/internal/session"
+)
+
+// The parts of the data path fit together.
+var (
+	_ ingest.Gate      = (*session.Registry)(nil)
+	_ session.Pipeline = (*pipeline.Pipeline)(nil)
+	_ playback.Streams = (*pipeline.Builder)(nil)
+)
+
+// joinMedia joins ingest, sessions and pipelines, and ends what an earlier
+// server left open.
+func (a *App) joinMedia(ctx context.Context) error {
+	a.streams = &pipeline.Builder{}
+	a.sessions = &session.Registry{
+		Store:     a.db,
+		Open:      a.openPipeline,
+		Addresses: a.addresses,
+		Log:       a.log,
+		Retention: a.cfg.SessionRetention,
+	}
+	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
+	return a.sessions.Recover(ctx)
+}
+
+func (a *App) openPipeline(s ivs.Session) (session.Pipeline, error) {
+	p, err := a.streams.Open(s)
+	if err != nil {
+		return nil, err // not p: a nil pointer in an interface is not nil
+	}
+	return p, nil
+}

@@ -1,0 +1,195 @@
+package control_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"openivs/internal/api/ivsapi"
+	"openivs/internal/api/restjson"
+	"openivs/internal/control"
+	"openivs/internal/ivs"
+)
+
+// backend is what the tests need of a store: what the operations ask, and what
+// makes a session.
+type backend interface {
+	control.Store
+	OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) error
+	SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) error
+}
+
+var _ backend = (*memory)(nil)
+
+// sessions is the Live of the tests: publish and end move it along with the store.
+type sessions struct {
+	mu      sync.Mutex
+	streams []ivs.Stream // the newest first
+	stop    func(ivs.ARN) error
+}
+
+func (l *sessions) Stop(_ context.Context, channel ivs.ARN) error {
+	if l.stop != nil {
+		return l.stop(channel)
+	}
+	if _, ok := l.Stream(channel); !ok {
+		return ivs.Errorf(ivs.NotLive, "nothing is live")
+	}
+	l.remove(channel)
+	return nil
+}
+
+func (l *sessions) Stream(channel ivs.ARN) (ivs.Stream, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.streams {
+		if s.Channel == channel {
+			return s, true
+		}
+	}
+	return ivs.Stream{}, false
+}
+
+func (l *sessions) Streams() []ivs.Stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.streams)
+}
+
+func (l *sessions) add(s ivs.Stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams = slices.Insert(l.streams, 0, s)
+}
+
+func (l *sessions) remove(channel ivs.ARN) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams = slices.DeleteFunc(l.streams, func(s ivs.Stream) bool { return s.Channel == channel })
+}
+
+// A server is the whole API over a store, without sockets and signatures.
+type server struct {
+	store   backend
+	live    *sessions
+	plane   *control.Plane
+	handler *restjson.Handler
+}
+
+func newServer(store backend) *server {
+	s := &server{store: store, live: new(sessions)}
+	s.plane = &control.Plane{
+		Store: store,
+		Live:  s.live,
+		Addresses: ivs.Addresses{
+			Host: "ivs.example.com", Playback: "http://ivs.example.com:4500",
+			Region: "us-west-2", Account: "123456789012",
+		},
+		Tokens: restjson.PageTokens{Key: []byte("a key of the tests")},
+	}
+	s.handler = &restjson.Handler{
+		Operations: ivsapi.Operations(s.plane),
+		Authenticate: func(*http.Request, []byte) (restjson.Identity, error) {
+			return restjson.Identity{AccessKey: "AK", Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/operator"}, nil
+		},
+		Fault: control.Fault,
+	}
+	return s
+}
+
+// do sends a request and returns the answer.
+func (s *server) do(method, target, body string) *http.Response {
+	var in io.Reader
+	if body != "" {
+		in = strings.NewReader(body)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, httptest.NewRequest(method, target, in))
+	return w.Result()
+}
+
+// createChannel makes a channel through the API's own operation.
+func (s *server) createChannel(t testing.TB, in *ivsapi.CreateChannelInput) ivs.ARN {
+	t.Helper()
+	out, err := s.plane.CreateChannel(t.Context(), in)
+	if err != nil {
+		t.Fatalf("CreateChannel: %v", err)
+	}
+	arn, err := ivs.ParseARN(*out.Channel.ARN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return arn
+}
+
+// ingest is what the encoder of the tests sends.
+func ingest() *ivs.Ingest {
+	return &ivs.Ingest{
+		Video: []ivs.VideoIngest{{
+			Codec: "avc1.42C02A", Profile: "Baseline", Level: "4.2", Encoder: "Lavf58.45.100",
+			TargetBitrate: 8789062, TargetFramerate: 60, Width: 1920, Height: 1080, Track: "Track0",
+		}},
+		Audio: []ivs.AudioIngest{{Codec: "mp4a.40.2", TargetBitrate: 160000, SampleRate: 48000, Channels: 2, Track: "Track0"}},
+	}
+}
+
+// open begins a session: the key is accepted, nothing can be watched yet.
+func (s *server) open(t testing.TB, channel ivs.ARN, at time.Time) ivs.Session {
+	t.Helper()
+	c, err := s.store.Channel(t.Context(), channel)
+	if err != nil {
+		t.Fatalf("Channel(%s): %v", channel, err)
+	}
+	v := ivs.Session{
+		StreamID: ivs.NewStreamID(), Channel: s.plane.Addresses.Snapshot(c),
+		Protocol: "rtmps", Created: at, LastMedia: at,
+	}
+	if err := s.store.OpenSession(t.Context(), v, ivs.NewEvent(v, ivs.StreamStateChange, ivs.SessionCreated, at)); err != nil {
+		t.Fatalf("OpenSession: %v", err)
+	}
+	return v
+}
+
+// start makes an open session one that can be watched.
+func (s *server) start(t testing.TB, v *ivs.Session, at time.Time) {
+	t.Helper()
+	v.Started, v.LastMedia, v.Ingest = at, at, ingest()
+	s.save(t, *v, ivs.NewEvent(*v, ivs.StreamStateChange, ivs.StreamStart, at))
+	s.live.add(ivs.Stream{
+		Channel: v.Channel.Channel.ARN, StreamID: v.StreamID, PlaybackURL: v.Channel.PlaybackURL,
+		Start: at, Health: ivs.Healthy,
+	})
+}
+
+// publish opens a session and starts it six seconds later.
+func (s *server) publish(t testing.TB, channel ivs.ARN, at time.Time) ivs.Session {
+	t.Helper()
+	v := s.open(t, channel, at)
+	s.start(t, &v, at.Add(6*time.Second))
+	return v
+}
+
+// end closes a session.
+func (s *server) end(t testing.TB, v *ivs.Session, at time.Time) {
+	t.Helper()
+	v.IngestEnded, v.Ended = at, at
+	evs := []ivs.Event{ivs.NewEvent(*v, ivs.StreamStateChange, ivs.SessionEnded, at)}
+	if !v.Started.IsZero() {
+		evs = append(evs, ivs.NewEvent(*v, ivs.StreamStateChange, ivs.StreamEnd, at))
+	}
+	s.save(t, *v, evs...)
+	s.live.remove(v.Channel.Channel.ARN)
+}
+
+func (s *server) save(t testing.TB, v ivs.Session, evs ...ivs.Event) {
+	t.Helper()
+	if err := s.store.SaveSession(t.Context(), v, evs...); err != nil {
+		t.Fatalf("SaveSession: %v", err)
+	}
+}

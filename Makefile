@@ -14,7 +14,6 @@ export E2E_SEED
 BENCH_OUT ?= .cache/bench.txt
 BENCH_OLD ?=
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 UNIT = $$(go list ./... | grep -v -e '/e2e$$' -e '/bench$$')
 
 help: ## list the verbs
@@ -27,7 +26,7 @@ demo: setup build ## run the main job: create, publish, play, ask (DEMO_SECONDS=
 	@bin/openivs-demo
 
 build: ## build bin/openivs and bin/openivs-demo
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/ ./cmd/...
 
 test: setup lint gen-check build unit fuzz-smoke e2e ## all the tests that fit 20 minutes on 2 cores
 

@@ -38,6 +38,7 @@ func ffmpeg(t *testing.T, args ...string) *encoder {
 	defer log.Close()
 	e.cmd = exec.Command("ffmpeg", append([]string{"-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"}, args...)...)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when this test program dies
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

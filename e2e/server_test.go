@@ -85,6 +85,7 @@ func (s *server) start() {
 	s.cmd = exec.Command(built.openivs, args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Env = cleanEnv()
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when this test program dies
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -140,7 +141,12 @@ func (s *server) kill() {
 // client is an AWS SDK client that knows nothing but what the server wrote down.
 func (s *server) client() *ivs.Client {
 	s.t.Helper()
+	authority, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	cfg, err := awsconfig.LoadDefaultConfig(s.t.Context(),
+		awsconfig.WithCustomCABundle(bytes.NewReader(authority)),
 		awsconfig.WithSharedConfigFiles(nil),
 		awsconfig.WithSharedCredentialsFiles([]string{filepath.Join(s.dir, "credentials")}),
 		awsconfig.WithSharedConfigProfile("openivs"),

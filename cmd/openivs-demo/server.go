@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,7 +115,12 @@ func (s *server) lastWords() string {
 
 // client is the AWS SDK, told where the server is and whom to be.
 func (s *server) client(ctx context.Context) (*ivs.Client, error) {
+	authority, err := os.ReadFile(filepath.Join(s.data, "ca.pem"))
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithCustomCABundle(bytes.NewReader(authority)),
 		config.WithSharedConfigFiles(nil),
 		config.WithSharedCredentialsFiles([]string{filepath.Join(s.data, "credentials")}),
 		config.WithSharedConfigProfile("openivs"),

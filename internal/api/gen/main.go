@@ -60,11 +60,11 @@ func (o options) writeCompat(p *plan) error {
 	if err != nil {
 		return err
 	}
-	done, err := methods(o.service, "Plane")
+	src, err := readSource(o.service)
 	if err != nil {
 		return err
 	}
-	c := &compat{plan: p, file: new(file), done: done, notes: notes}
+	c := &compat{plan: p, file: new(file), source: src, notes: notes}
 	return os.WriteFile(o.compat, c.page(), 0o644)
 }
 

@@ -106,6 +106,9 @@ func class(re *syntax.Regexp, text string) (ascii, tables string, err error) {
 		}
 	}
 	ascii = fmt.Sprintf("restjson.Class{%#x, %#x}", bits[0], bits[1])
+	if re.Rune[len(re.Rune)-1] < utf8.RuneSelf {
+		return ascii, "", nil
+	}
 	var in []*unicode.RangeTable
 	for _, m := range categoryName.FindAllStringSubmatch(text, -1) {
 		in = append(in, unicode.Categories[m[1]])

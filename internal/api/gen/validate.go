@@ -124,19 +124,21 @@ func (v *validator) shape(name string) error {
 	case "map":
 		v.line("if s == nil {\nreturn nil\n}")
 		v.size("restjson.Count(len(s), %d, %d)", s)
-		v.line("for k, e := range s {")
-		if v.rule(s.Key) {
-			v.line("if v := %s; v != nil {\nreturn v.Key(k)\n}", v.check(s.Key, "k"))
-		}
-		if v.rule(s.Value) {
-			v.line("if v := %s; v != nil {\nreturn v.Of(k)\n}", v.check(s.Value, "e"))
-		}
-		v.line("}")
+		v.line("return restjson.Entries(s, %s, %s)\n}", v.entry(s.Key), v.entry(s.Value))
+		return nil
 	default:
 		return fmt.Errorf("%s: no rules are known for type %s", name, s.Type)
 	}
 	v.line("return nil\n}")
 	return nil
+}
+
+// entry is the function that checks the keys or values of a map, or nil.
+func (v *validator) entry(shape string) string {
+	if v.rule(shape) {
+		return "check" + goName(shape)
+	}
+	return "nil"
 }
 
 func (v *validator) stringRules(name string, s Shape) {

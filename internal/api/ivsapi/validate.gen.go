@@ -1321,15 +1321,7 @@ func checkTags(s map[string]string) *restjson.Violation {
 	if v := restjson.Count(len(s), 0, 50); v != nil {
 		return v
 	}
-	for k, e := range s {
-		if v := checkTagKey(k); v != nil {
-			return v.Key(k)
-		}
-		if v := checkTagValue(e); v != nil {
-			return v.Of(k)
-		}
-	}
-	return nil
+	return restjson.Entries(s, checkTagKey, checkTagValue)
 }
 
 func checkTargetIntervalSeconds(s int64) *restjson.Violation {

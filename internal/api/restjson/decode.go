@@ -95,7 +95,7 @@ func (d *Decoder) violate(v *Violation) {
 		case inList:
 			v = v.At(s.index)
 		case inMap:
-			v = v.Of(string(s.name))
+			v = v.of(string(s.name))
 		case inObject:
 			v = v.In(string(s.name))
 		}

@@ -25,16 +25,40 @@ func (v *Violation) At(i int) *Violation {
 	return v
 }
 
-// Key says that the value is a key of a map.
-func (v *Violation) Key(key string) *Violation {
+// ofKey says that the value is a key of a map.
+func (v *Violation) ofKey(key string) *Violation {
 	v.path = " key " + quote(key) + v.path
 	return v
 }
 
-// Of says that the value belongs to the key of a map.
-func (v *Violation) Of(key string) *Violation {
+// of says that the value belongs to the key of a map.
+func (v *Violation) of(key string) *Violation {
 	v.path = "[" + quote(key) + "]" + v.path
 	return v
+}
+
+// Entries holds the keys and values of a map to rules; nil is no rule. Of several
+// violations it returns that of the first key in order.
+func Entries(m map[string]string, key, value func(string) *Violation) *Violation {
+	var first *Violation
+	var at string
+	for k, e := range m {
+		if first != nil && k > at {
+			continue
+		}
+		if key != nil {
+			if v := key(k); v != nil {
+				first, at = v.ofKey(k), k
+				continue
+			}
+		}
+		if value != nil {
+			if v := value(e); v != nil {
+				first, at = v.of(k), k
+			}
+		}
+	}
+	return first
 }
 
 // fault says which operation was asked.

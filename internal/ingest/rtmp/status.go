@@ -56,11 +56,12 @@ func ending(err error) error {
 // What has no ivs.Code is ours and no business of the peer, unless it is the
 // cause of a stop, which is meant for the streamer.
 func status(err error) (code, description string) {
-	if s, ok := errors.AsType[*stop](err); ok && s.cause != nil {
+	e, coded := errors.AsType[*ivs.Error](err)
+	coded = coded && e.Code != ivs.Internal
+	if s, ok := errors.AsType[*stop](err); ok && !coded && s.cause != nil {
 		return codeRejected, cut(s.cause.Error())
 	}
-	e, ok := errors.AsType[*ivs.Error](err)
-	if !ok || e.Code == ivs.Internal {
+	if !coded {
 		return codeFailed, "internal error; try again"
 	}
 	if e.Code == ivs.Unavailable || e.Code == ivs.Throttled {

@@ -38,7 +38,6 @@ type cutter struct {
 	buf    []byte // the segment that is being written
 
 	video, audio *media.Track  // of the segment; video is nil before the first
-	next         *media.Track  // audio track that waits for the next keyframe
 	declared     time.Duration // EXT-X-TARGETDURATION, fixed with the first segment; 0 before
 
 	open     bool        // a segment is being written
@@ -46,6 +45,7 @@ type cutter struct {
 	anchored bool        // origin and date hold for what comes next
 	seg      Segment     // what is known of the segment
 	start    media.Ticks // where it begins
+	heard    media.Ticks // where the newest audio of its timeline ends
 	last     media.Ticks // where its newest picture is shown
 	frame    media.Ticks // from one picture to the next, newest measure
 	frames   int64       // pictures in the segment
@@ -70,17 +70,17 @@ func newCutter(w *Window, target time.Duration) *cutter {
 	return &cutter{window: w, target: media.TicksOf(min(target, maxTarget)), frame: usualFrame}
 }
 
-// addVideo takes a picture that is shown at a time. ready is the audio unit that
-// comes after it, if one is known.
-func (c *cutter) addVideo(u media.Unit, shown media.Ticks, ready *media.Unit) error {
+// addVideo takes a picture that is shown at a time, and the audio track that
+// comes with it or nil.
+func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) error {
 	if c.open {
-		c.cutBefore(u, shown)
+		c.cutBefore(u, shown, audio)
 	}
 	if !c.open {
 		if !u.Key && (c.broken || c.video == nil) {
 			return nil // nothing to decode it with
 		}
-		if err := c.begin(u, shown, ready); err != nil {
+		if err := c.begin(u, shown, audio); err != nil {
 			return err
 		}
 	}
@@ -94,12 +94,12 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, ready *media.Unit) er
 }
 
 // cutBefore ends the segment if picture u is not to be in it.
-func (c *cutter) cutBefore(u media.Unit, shown media.Ticks) {
+func (c *cutter) cutBefore(u media.Unit, shown media.Ticks, audio *media.Track) {
 	length := shown - c.start
 	switch {
 	case length > c.hard():
 		c.stop() // the pictures have a hole that no segment may span
-	case u.Key && (length >= c.target-c.target/early || c.next != nil && length > 0),
+	case u.Key && (length >= c.target-c.target/early || audio != c.audio && length > 0),
 		length+c.frame/2 > c.longest(),
 		len(c.buf) >= maxSegment:
 		c.finish(shown)
@@ -125,15 +125,11 @@ func (c *cutter) hard() media.Ticks {
 	return media.TicksOf(declared) + media.Clock/2 - media.Clock/1000
 }
 
-// begin opens a segment with picture u. ready is the audio unit that comes after
-// it, if one is known.
-func (c *cutter) begin(u media.Unit, shown media.Ticks, ready *media.Unit) error {
-	audio := c.audio
-	switch {
-	case u.Key && c.next != nil:
-		audio, c.next = c.next, nil
-	case (c.broken || c.video == nil) && ready != nil:
-		audio = ready.Track
+// begin opens a segment with picture u. Only a keyframe can change the audio
+// track.
+func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) error {
+	if !u.Key {
+		audio = c.audio
 	}
 	changed := u.Track != c.video || audio != c.audio
 	if changed {
@@ -154,22 +150,24 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, ready *media.Unit) error
 		Discontinuity: (c.broken || changed) && c.seg.MSN > 0,
 		Key:           u.Key,
 	}
+	if c.broken || changed {
+		c.heard = shown
+	}
 	c.open, c.broken = true, false
 	c.start, c.last, c.frames = shown, shown, 0
 	c.buf = c.writer.AppendTables(c.buf[:0])
 	return nil
 }
 
-// addAudio takes an audio unit.
+// addAudio takes an audio unit. What is heard before the segment's pictures, or
+// before what was written already, or belongs to a track that the segment does
+// not have, is left out.
 func (c *cutter) addAudio(u media.Unit) {
-	switch {
-	case !c.open || middle(&u) < c.start:
-		// Nothing to be heard with.
-	case u.Track != c.audio:
-		c.next = u.Track
-	default:
-		c.buf = c.writer.AppendAudio(c.buf, u.PTS, u.Data)
+	if !c.open || u.Track != c.audio || middle(&u) < max(c.start, c.heard) {
+		return
 	}
+	c.heard = u.PTS + frame(u.Track)
+	c.buf = c.writer.AppendAudio(c.buf, u.PTS, u.Data)
 }
 
 // end is where the segment ends if no picture follows.

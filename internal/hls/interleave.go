@@ -5,7 +5,7 @@ import "openivs/internal/media"
 const (
 	// maxHold is how long pictures wait for the audio that belongs before them,
 	// in media time. After that the audio counts as absent, until it comes back.
-	maxHold = media.Clock
+	maxHold = 3 * media.Clock / 2
 	// maxHeldPictures and maxHeldBytes bound the same wait where the encoder's
 	// clock does not move: pictures go on without audio.
 	maxHeldPictures = 512
@@ -69,6 +69,19 @@ func (q *interleaver) shown(v *media.Unit) media.Ticks {
 		return v.PTS
 	}
 	return v.DTS + q.delay
+}
+
+// coming returns the track of the audio that comes next: nil if audio is absent
+// and known if it is neither, as far as one can tell.
+func (q *interleaver) coming(known *media.Track) *media.Track {
+	switch a := q.audio.front(); {
+	case a != nil:
+		return a.Track
+	case q.absent:
+		return nil
+	default:
+		return known
+	}
 }
 
 // waiting reports whether a picture has to wait for audio.

@@ -30,8 +30,8 @@ const (
 // a time may use it.
 //
 // A segment begins with a keyframe, unless keyframes are further apart than a
-// segment may be long. Where the encoder's clock jumps, a track changes or one
-// is added, a new segment begins with the next keyframe, marked as a
+// segment may be long. Where the encoder's clock jumps, or a track changes,
+// comes or goes, a new segment begins with the next keyframe, marked as a
 // discontinuity. Without pictures there are no segments.
 type Packager struct {
 	Window *Window       // required
@@ -174,7 +174,7 @@ func (p *Packager) drain(flush bool) error {
 			p.segments.addAudio(u)
 			continue
 		}
-		if err := p.segments.addVideo(u, p.queue.reached, p.queue.audio.front()); err != nil {
+		if err := p.segments.addVideo(u, p.queue.reached, p.queue.coming(p.segments.audio)); err != nil {
 			return err
 		}
 	}

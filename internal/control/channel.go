@@ -46,7 +46,7 @@ func (p *Plane) CreateChannel(ctx context.Context, in *ivsapi.CreateChannelInput
 	}
 	k := ivs.NewStreamKey(c.ARN, ivs.Tags{})
 	if err := p.Store.CreateChannel(ctx, c, k); err != nil {
-		return nil, err
+		return nil, storeError(err, "")
 	}
 	return &ivsapi.CreateChannelOutput{Channel: new(p.channel(c)), StreamKey: new(streamKey(k))}, nil
 }
@@ -67,7 +67,7 @@ func (p *Plane) findChannel(ctx context.Context, member, arn string) (ivs.Channe
 		return ivs.Channel{}, err
 	}
 	c, err := p.Store.Channel(ctx, a)
-	return c, orMissing(err, arn)
+	return c, storeError(err, arn)
 }
 
 // BatchGetChannel returns those of the channels that exist, and an error for
@@ -79,7 +79,7 @@ func (p *Plane) BatchGetChannel(ctx context.Context, in *ivsapi.BatchGetChannelI
 	}
 	found, err := p.Store.ChannelsByARN(ctx, b.mine)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, "")
 	}
 	channels, errs := answer(b, found, func(c ivs.Channel) ivs.ARN { return c.ARN }, p.channel)
 	return &ivsapi.BatchGetChannelOutput{Channels: channels, Errors: errs}, nil
@@ -116,7 +116,7 @@ func (p *Plane) ListChannels(ctx context.Context, in *ivsapi.ListChannelsInput) 
 	}
 	page, err := p.Store.Channels(ctx, f, l.after, l.limit)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, "")
 	}
 	return &ivsapi.ListChannelsOutput{Channels: each(page.Items, channelSummary), NextToken: p.next(l, page.Next)}, nil
 }
@@ -128,19 +128,18 @@ func (p *Plane) UpdateChannel(ctx context.Context, in *ivsapi.UpdateChannelInput
 	if err != nil {
 		return nil, err
 	}
-	found := false // then an error is about something else than the channel
+	var refused error
 	c, err := p.Store.UpdateChannel(ctx, arn, func(c *ivs.Channel, live bool) error {
-		found = true
-		if err := p.apply(ctx, in, c); err != nil {
-			return err
+		if refused = p.apply(ctx, in, c); refused == nil {
+			refused = unlessLive(arn, live, "updated")
 		}
-		return unlessLive(arn, live, "updated")
+		return refused
 	})
-	if err != nil && !found {
-		err = orMissing(err, in.ARN)
+	if refused != nil {
+		return nil, refused
 	}
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, in.ARN)
 	}
 	return &ivsapi.UpdateChannelOutput{Channel: new(p.channel(c))}, nil
 }
@@ -152,8 +151,15 @@ func (p *Plane) DeleteChannel(ctx context.Context, in *ivsapi.DeleteChannelInput
 	if err != nil {
 		return nil, err
 	}
-	err = p.Store.DeleteChannel(ctx, arn, func(live bool) error { return unlessLive(arn, live, "deleted") })
-	return nil, orMissing(err, in.ARN)
+	var refused error
+	err = p.Store.DeleteChannel(ctx, arn, func(live bool) error {
+		refused = unlessLive(arn, live, "deleted")
+		return refused
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	return nil, storeError(err, in.ARN)
 }
 
 func unlessLive(arn ivs.ARN, live bool, done string) error {

@@ -7,6 +7,7 @@ package control
 
 import (
 	"context"
+	"errors"
 
 	"openivs/internal/api/ivsapi"
 	"openivs/internal/api/restjson"
@@ -58,13 +59,19 @@ func missing(what string) error {
 	return ivs.Errorf(ivs.NotFound, "Resource: %s not found", what)
 }
 
-// orMissing turns what the store says of a resource it does not have into what
-// the API says.
-func orMissing(err error, what string) error {
-	if ivs.CodeOf(err) == ivs.NotFound {
+// storeError is what the API says of an error of the store. What is missing is
+// called by its name in the request; a code that the caller has no part in,
+// such as a conflict between rows, is a defect of ours. An empty name means
+// that nothing the caller named can be missing.
+func storeError(err error, what string) error {
+	switch code := ivs.CodeOf(err); {
+	case code == ivs.NotFound && what != "":
 		return missing(what)
+	case code == ivs.Internal, code == ivs.Unavailable:
+		return err // nil too
+	default:
+		return errors.New("unexpected " + string(code) + ": " + err.Error())
 	}
-	return err
 }
 
 // A list is what a List operation was asked for.

@@ -55,14 +55,6 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// backends are the stores that everything here runs on.
-var backends = []struct {
-	name string
-	open func(testing.TB) backend
-}{
-	{"memory", func(testing.TB) backend { return new(memory) }},
-}
-
 type section struct {
 	line int // of its first line, for messages
 	head []string

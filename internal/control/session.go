@@ -24,14 +24,14 @@ func (p *Plane) GetStreamSession(ctx context.Context, in *ivsapi.GetStreamSessio
 	id := value(in.StreamID)
 	s, err := p.Store.Session(ctx, c.ARN, id)
 	if err != nil && id == "" {
-		return nil, orMissing(err, "stream session of "+in.ChannelARN)
+		return nil, storeError(err, "stream session of "+in.ChannelARN)
 	}
 	if err != nil {
-		return nil, orMissing(err, id)
+		return nil, storeError(err, id)
 	}
 	events, err := p.Store.SessionEvents(ctx, s.StreamID, ivs.MaxSessionEvents)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, s.StreamID)
 	}
 	out, err := streamSession(s, events)
 	if err != nil {
@@ -52,7 +52,7 @@ func (p *Plane) ListStreamSessions(ctx context.Context, in *ivsapi.ListStreamSes
 	}
 	page, err := p.Store.Sessions(ctx, c.ARN, l.after, l.limit)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, in.ChannelARN)
 	}
 	return &ivsapi.ListStreamSessionsOutput{StreamSessions: each(page.Items, sessionSummary), NextToken: p.next(l, page.Next)}, nil
 }

@@ -38,7 +38,7 @@ func (p *Plane) GetStream(ctx context.Context, in *ivsapi.GetStreamInput) (*ivsa
 // offline is the error about a channel that is not broadcasting, or not there.
 func (p *Plane) offline(ctx context.Context, arn ivs.ARN) error {
 	if _, err := p.Store.Channel(ctx, arn); err != nil {
-		return orMissing(err, arn.String())
+		return storeError(err, arn.String())
 	}
 	return ivs.Errorf(ivs.NotLive, "Channel: %s is not currently online", arn)
 }
@@ -116,6 +116,8 @@ func (p *Plane) StopStream(ctx context.Context, in *ivsapi.StopStreamInput) (*iv
 	err = p.Live.Stop(ctx, arn)
 	if ivs.CodeOf(err) == ivs.NotLive {
 		err = p.offline(ctx, arn)
+	} else {
+		err = storeError(err, "")
 	}
 	if ivs.CodeOf(err) == ivs.Unavailable {
 		err = errors.Join(streamUnavailable(), err)

@@ -29,7 +29,7 @@ func (p *Plane) CreateStreamKey(ctx context.Context, in *ivsapi.CreateStreamKeyI
 		return nil, ivs.Errorf(ivs.QuotaExceeded, "stream-key quota of %d exceeded", keysPerChannel)
 	}
 	if err != nil {
-		return nil, orMissing(err, in.ChannelARN)
+		return nil, storeError(err, in.ChannelARN)
 	}
 	return &ivsapi.CreateStreamKeyOutput{StreamKey: new(streamKey(k))}, nil
 }
@@ -42,7 +42,7 @@ func (p *Plane) GetStreamKey(ctx context.Context, in *ivsapi.GetStreamKeyInput) 
 	}
 	k, err := p.Store.StreamKey(ctx, arn)
 	if err != nil {
-		return nil, orMissing(err, in.ARN)
+		return nil, storeError(err, in.ARN)
 	}
 	return &ivsapi.GetStreamKeyOutput{StreamKey: new(streamKey(k))}, nil
 }
@@ -56,7 +56,7 @@ func (p *Plane) BatchGetStreamKey(ctx context.Context, in *ivsapi.BatchGetStream
 	}
 	found, err := p.Store.StreamKeysByARN(ctx, b.mine)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, "")
 	}
 	keys, errs := answer(b, found, func(k ivs.StreamKey) ivs.ARN { return k.ARN }, streamKey)
 	return &ivsapi.BatchGetStreamKeyOutput{StreamKeys: keys, Errors: errs}, nil
@@ -74,7 +74,7 @@ func (p *Plane) ListStreamKeys(ctx context.Context, in *ivsapi.ListStreamKeysInp
 	}
 	page, err := p.Store.StreamKeys(ctx, c.ARN, l.after, l.limit)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err, in.ChannelARN)
 	}
 	return &ivsapi.ListStreamKeysOutput{StreamKeys: each(page.Items, streamKeySummary), NextToken: p.next(l, page.Next)}, nil
 }
@@ -85,7 +85,7 @@ func (p *Plane) DeleteStreamKey(ctx context.Context, in *ivsapi.DeleteStreamKeyI
 	if err != nil {
 		return nil, err
 	}
-	return nil, orMissing(p.Store.DeleteStreamKey(ctx, arn), in.ARN)
+	return nil, storeError(p.Store.DeleteStreamKey(ctx, arn), in.ARN)
 }
 
 // streamKey is a stream key as the API answers it.

@@ -36,7 +36,15 @@ func (p *Plane) retag(ctx context.Context, resource string, change func(ivs.Tags
 	if err != nil {
 		return err
 	}
-	return orMissing(p.Store.UpdateTags(ctx, arn, change), resource)
+	var refused error
+	err = p.Store.UpdateTags(ctx, arn, func(t ivs.Tags) error {
+		refused = change(t)
+		return refused
+	})
+	if refused != nil {
+		return refused
+	}
+	return storeError(err, resource)
 }
 
 // ListTagsForResource returns the tags of a resource.
@@ -47,7 +55,7 @@ func (p *Plane) ListTagsForResource(ctx context.Context, in *ivsapi.ListTagsForR
 	}
 	tags, err := p.Store.Tags(ctx, arn)
 	if err != nil {
-		return nil, orMissing(err, in.ResourceARN)
+		return nil, storeError(err, in.ResourceARN)
 	}
 	return &ivsapi.ListTagsForResourceOutput{Tags: tags.Clone()}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,13 +30,21 @@ const (
 // holds up who finds what it needs in it.
 type accessCache struct {
 	now     atomic.Pointer[accessKeys]
-	reading sync.Mutex
+	changes atomic.Int64  // counts our own changes
+	reading chan struct{} // holds one value while somebody reads
 }
 
 // accessKeys is never changed once published.
 type accessKeys struct {
-	byID map[string]AccessKey
-	read time.Time
+	byID    map[string]AccessKey
+	read    time.Time
+	changes int64 // that were made before they were read
+}
+
+// fresh returns the keys if they are recent enough.
+func (c *accessCache) fresh() (*accessKeys, bool) {
+	keys := c.now.Load()
+	return keys, keys != nil && keys.changes == c.changes.Load() && time.Since(keys.read) < accessFresh
 }
 
 // CreateAccessKey stores an access key.
@@ -87,25 +94,27 @@ func (db *DB) DeleteAccessKey(ctx context.Context, id string) error {
 	})
 }
 
-// changeAccess changes one access key and forgets what memory says of them all.
+// changeAccess changes one access key and has the next reader look again.
 func (db *DB) changeAccess(ctx context.Context, id string, change func(tx *sql.Tx) error) error {
 	err := db.tx(ctx, change)
-	db.access.reading.Lock() // a read that began before the change must not outlive it
-	db.access.now.Store(nil)
-	db.access.reading.Unlock()
+	db.access.changes.Add(1)
 	return db.found(accessKeyName, id, err)
 }
 
 func (db *DB) accessKeys(ctx context.Context) (*accessKeys, error) {
-	if keys := db.access.now.Load(); keys != nil && time.Since(keys.read) < accessFresh {
+	if keys, ok := db.access.fresh(); ok {
 		return keys, nil
 	}
-	db.access.reading.Lock()
-	defer db.access.reading.Unlock()
-	if keys := db.access.now.Load(); keys != nil && time.Since(keys.read) < accessFresh {
+	select {
+	case db.access.reading <- struct{}{}:
+		defer func() { <-db.access.reading }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if keys, ok := db.access.fresh(); ok {
 		return keys, nil
 	}
-	keys := &accessKeys{byID: make(map[string]AccessKey), read: time.Now()}
+	keys := &accessKeys{byID: make(map[string]AccessKey), read: time.Now(), changes: db.access.changes.Load()}
 	all, err := db.AccessKeys(ctx)
 	if err != nil {
 		return nil, err

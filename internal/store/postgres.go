@@ -71,7 +71,7 @@ func connectPostgres(ctx context.Context, o Options) (*DB, error) {
 		cfg.ConnectTimeout = connectTimeout
 	}
 	cfg.RuntimeParams["application_name"] = self()
-	db := &DB{engine: postgresEngine{}, key: o.Key, log: o.Log, own: free{}}
+	db := newDB(postgresEngine{}, o)
 	if o.Mode == Owner {
 		if db.own, err = ownPostgres(ctx, cfg); err != nil {
 			return nil, err

@@ -43,7 +43,7 @@ func (db *DB) OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) erro
 		}
 		id := db.ids.next()
 		_, err = tx.ExecContext(ctx, insert, id, channel, s.StreamID, row.created, row.started, row.lastMedia,
-			row.ingestEnded, row.ended, row.hasError, s.Protocol, s.Reason, row.snapshot, row.recording, row.ingest)
+			row.ingestEnded, row.ended, row.hasError, row.protocol, row.reason, row.snapshot, row.recording, row.ingest)
 		if err != nil {
 			return err
 		}
@@ -60,8 +60,8 @@ func (db *DB) OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) erro
 func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) error {
 	const lock = `UPDATE channels SET arn = arn WHERE arn = $1`
 	const save = `UPDATE sessions SET created_us = $1, started_us = $2, last_media_us = $3, ingest_ended_us = $4,
-		ended_us = CASE WHEN $5 = 0 THEN ended_us ELSE $5 END,
-		has_error = CASE WHEN has_error = 1 THEN 1 ELSE $6 END,
+		ended_us = CASE WHEN CAST($5 AS BIGINT) = 0 THEN ended_us ELSE CAST($5 AS BIGINT) END,
+		has_error = CASE WHEN has_error = 1 THEN has_error ELSE $6 END,
 		protocol = $7, reason = $8, snapshot = $9, recording = $10, ingest = $11
 		WHERE stream_id = $12 RETURNING id, channel`
 	row, err := newSessionRow(s, evs)
@@ -77,7 +77,7 @@ func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) 
 		}
 		var id, channel int64
 		err := tx.QueryRowContext(ctx, save, row.created, row.started, row.lastMedia, row.ingestEnded, row.ended,
-			row.hasError, s.Protocol, s.Reason, row.snapshot, row.recording, row.ingest, s.StreamID).Scan(&id, &channel)
+			row.hasError, row.protocol, row.reason, row.snapshot, row.recording, row.ingest, s.StreamID).Scan(&id, &channel)
 		if err != nil {
 			return err
 		}
@@ -196,13 +196,13 @@ func (db *DB) ForgetSessions(ctx context.Context, endedBefore time.Time, limit i
 // A sessionRow is a session in the forms that its columns have.
 type sessionRow struct {
 	created, started, lastMedia, ingestEnded, ended, hasError int64
-	snapshot, recording, ingest                               string
+	protocol, reason, snapshot, recording, ingest             string
 }
 
 func newSessionRow(s ivs.Session, evs []ivs.Event) (sessionRow, error) {
 	r := sessionRow{
 		created: micros(s.Created), started: micros(s.Started), lastMedia: micros(s.LastMedia),
-		ingestEnded: micros(s.IngestEnded), ended: micros(s.Ended), recording: string(s.Recording),
+		ingestEnded: micros(s.IngestEnded), ended: micros(s.Ended), protocol: clean(s.Protocol), reason: clean(s.Reason), recording: clean(string(s.Recording)),
 	}
 	if s.HasError || slices.ContainsFunc(evs, ivs.Event.Fault) {
 		r.hasError = 1
@@ -258,6 +258,12 @@ func scanSummary(row scanner) (int64, ivs.SessionSummary, error) {
 	v.Start = ivs.Session{Created: instant(created), Started: instant(started)}.StartTime()
 	v.Ended = instant(ended)
 	return id, v, nil
+}
+
+// clean makes a text that came from outside storable: PostgreSQL takes only
+// valid UTF-8 without NUL.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
 // micros is the stored form of a time; a zero time is 0.

@@ -23,6 +23,7 @@ func pragmas(m Mode) []pragma {
 	p := []pragma{
 		{"busy_timeout", "10000", "10000"}, // milliseconds; only guests and readers ever wait
 		{"foreign_keys", "ON", "1"},
+		{"secure_delete", "FAST", "2"}, // what is deleted leaves no sealed secret in its page
 		{"synchronous", "FULL", "2"},
 		{"cache_size", "-16384", "-16384"},             // KiB for each connection
 		{"journal_size_limit", "67108864", "67108864"}, // bytes of log kept after a burst
@@ -72,7 +73,7 @@ func connectSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{engine: sqliteEngine{}, key: o.Key, log: o.Log, own: free{}}
+	db := newDB(sqliteEngine{}, o)
 	if o.Mode == Owner {
 		lock, err := LockFile(path + ".lock")
 		if err != nil {

@@ -85,6 +85,10 @@ type ownership interface {
 	release() error
 }
 
+func newDB(e engine, o Options) *DB {
+	return &DB{engine: e, key: o.Key, log: o.Log, own: free{}, access: accessCache{reading: make(chan struct{}, 1)}}
+}
+
 // free is the ownership of who has none.
 type free struct{}
 

@@ -11,7 +11,7 @@ import (
 
 // A channel is what CreateChannel answered, and the server it is on.
 type channel struct {
-	s        *server
+	s        *running
 	t        *testing.T
 	arn      string
 	key      string
@@ -19,7 +19,7 @@ type channel struct {
 }
 
 // channel creates one that RTMP is let into, unless change says otherwise.
-func (s *server) channel(t *testing.T, change ...func(*ivs.CreateChannelInput)) channel {
+func (s *running) channel(t *testing.T, change ...func(*ivs.CreateChannelInput)) channel {
 	t.Helper()
 	in := &ivs.CreateChannelInput{InsecureIngest: true}
 	for _, f := range change {
@@ -33,8 +33,8 @@ func (s *server) channel(t *testing.T, change ...func(*ivs.CreateChannelInput)) 
 }
 
 // rtmp and rtmps are where an encoder publishes to the channel.
-func (c channel) rtmp() string  { return c.s.at.RTMP + "/" + c.key }
-func (c channel) rtmps() string { return c.s.at.RTMPS + "/" + c.key }
+func (c channel) rtmp() string  { return c.s.At.RTMP + "/" + c.key }
+func (c channel) rtmps() string { return c.s.At.RTMPS + "/" + c.key }
 
 // live waits until the channel can be watched.
 func (c channel) live() *types.Stream {
@@ -130,8 +130,7 @@ func event(t *testing.T, s *types.StreamSession, name string) types.StreamEvent 
 // wantError fails the test unless err is the modelled error E.
 func wantError[E error](t *testing.T, what string, err error) {
 	t.Helper()
-	var want E
-	if !errors.As(err, &want) {
+	if want, ok := errors.AsType[E](err); !ok {
 		t.Errorf("%s: %v, want %T", what, err, want)
 	}
 }

@@ -9,17 +9,19 @@ import (
 	"reflect"
 	"testing"
 
+	"openivs/e2e/server"
+
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 )
 
 // shell runs a script as a person would type it, with Debian's AWS CLI, in the
 // environment that openivs env exports.
-func shell(t *testing.T, s *server, script string) ([]byte, error) {
+func shell(t *testing.T, s *running, script string) ([]byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), commandFor)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf("set -eu\neval \"$(%s env --data '%s')\"\n%s", built.openivs, s.dir, script))
-	cmd.Env = cleanEnv("PATH=/usr/bin:/bin", "HOME="+t.TempDir(), "AWS_PAGER=")
+	cmd := exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf("set -eu\neval \"$(%s env --data '%s')\"\n%s", built.openivs, s.Data, script))
+	cmd.Env = server.Environment("PATH=/usr/bin:/bin", "HOME="+t.TempDir(), "AWS_PAGER=")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"openivs/e2e/publisher"
+	"openivs/e2e/server"
 )
 
 // An encoder is ffmpeg, publishing a clip.
@@ -38,7 +39,7 @@ func ffmpeg(t *testing.T, args ...string) *encoder {
 	defer log.Close()
 	e.cmd = exec.Command("ffmpeg", append([]string{"-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"}, args...)...)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when this test program dies
+	e.cmd.SysProcAttr = server.Background()
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func ffmpeg(t *testing.T, args ...string) *encoder {
 		_ = e.cmd.Process.Kill()
 		<-e.exited
 		if t.Failed() {
-			t.Logf("ffmpeg said last:\n%s", tail(e.log, 20))
+			t.Logf("ffmpeg said last:\n%s", server.Tail(e.log))
 		}
 	})
 	return e

@@ -50,7 +50,7 @@ func TestStopStreamTellsTheEncoder(t *testing.T) {
 	s := serve(t)
 	ch := s.channel(t)
 	c := encode(t, small, voice)
-	pub := publish(t, s.at.RTMP, ch.key)
+	pub := publish(t, s.At.RTMP, ch.key)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	played := make(chan error, 1)
@@ -121,7 +121,7 @@ func TestKillNineLosesNothing(t *testing.T) {
 	var senders []*sender
 	for range 2 {
 		x := &sender{ch: s.channel(t), done: make(chan struct{})}
-		pub := publish(t, s.at.RTMP, x.ch.key)
+		pub := publish(t, s.At.RTMP, x.ch.key)
 		go func() {
 			defer close(x.done)
 			x.last, _ = pub.Play(t.Context(), c.tags)
@@ -129,7 +129,7 @@ func TestKillNineLosesNothing(t *testing.T) {
 		senders = append(senders, x)
 	}
 	never := s.channel(t) // accepted, and no media at the time of the crash
-	publish(t, s.at.RTMP, never.key)
+	publish(t, s.At.RTMP, never.key)
 	for _, x := range senders {
 		x.id = str(x.ch.live().StreamId)
 	}
@@ -163,7 +163,7 @@ func TestKillNineLosesNothing(t *testing.T) {
 		t.Errorf("without media: events %v, endTime %v, want %v and an end", got, over.EndTime, want)
 	}
 	// What was live can be live again at once.
-	pub := publish(t, s.at.RTMP, senders[0].ch.key)
+	pub := publish(t, s.At.RTMP, senders[0].ch.key)
 	if err := pub.Unpublish(senders[0].ch.key); err != nil {
 		t.Error(err)
 	}
@@ -188,8 +188,8 @@ func TestASecondPublisherIsRefused(t *testing.T) {
 	stream(t, encode(t, small, voice), ch.rtmp())
 	id := str(ch.live().StreamId)
 
-	wantRefused(t, s.at.RTMP, ch.key)
-	wantRefused(t, s.at.RTMPS, ch.key)
+	wantRefused(t, s.At.RTMP, ch.key)
+	wantRefused(t, s.At.RTMPS, ch.key)
 
 	if now := str(ch.live().StreamId); now != id {
 		t.Errorf("the stream is %s, want %s undisturbed", now, id)
@@ -204,11 +204,11 @@ func TestAWrongKeyLeavesNothing(t *testing.T) {
 	s := serve(t)
 	ch := s.channel(t)
 	for _, key := range []string{"sk_us-east-1_abcdefghijkl_abcdefghijklmnopqrstuvwxyzabcd", ch.key + "x", "x", ""} {
-		if d := wantRefused(t, s.at.RTMP, key); strings.Contains(d, ch.key) {
+		if d := wantRefused(t, s.At.RTMP, key); strings.Contains(d, ch.key) {
 			t.Errorf("the refusal of %q shows a key: %s", key, d)
 		}
 	}
-	enc := stream(t, encode(t, small, voice), s.at.RTMP+"/sk_us-east-1_abcdefghijkl_wrong")
+	enc := stream(t, encode(t, small, voice), s.At.RTMP+"/sk_us-east-1_abcdefghijkl_wrong")
 	if err := enc.left(overIn); err == nil {
 		t.Error("ffmpeg was content with a wrong key")
 	}
@@ -221,7 +221,7 @@ func TestAStrictChannelTakesNoPlainRTMP(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	ch := s.channel(t, insecure(false))
-	wantRefused(t, s.at.RTMP, ch.key)
+	wantRefused(t, s.At.RTMP, ch.key)
 	if got := ch.sessions(); len(got) != 0 {
 		t.Errorf("sessions %v, want none", got)
 	}
@@ -282,7 +282,7 @@ func TestASecondServerIsRefused(t *testing.T) {
 	ch := s.channel(t)
 	ctx, cancel := context.WithTimeout(t.Context(), readyIn)
 	defer cancel()
-	_, err := output(ctx, built.openivs, "serve", "--data", s.dir, "--listen", "127.0.0.1:0")
+	_, err := output(ctx, built.openivs, "serve", "--data", s.Data, "--listen", "127.0.0.1:0")
 	if err == nil || ctx.Err() != nil {
 		t.Fatalf("a second server on the same directory: %v, want a refusal", err)
 	}
@@ -302,7 +302,7 @@ func TestAStopIsClean(t *testing.T) {
 	stream(t, encode(t, small, voice), ch.rtmp())
 	id := str(ch.live().StreamId)
 	s.end(syscall.SIGTERM)
-	if out, err := output(t.Context(), "ls", s.dir+"/endpoints.json"); err == nil {
+	if out, err := output(t.Context(), "ls", s.Data+"/endpoints.json"); err == nil {
 		t.Errorf("%s is still there after a clean stop", out)
 	}
 	s.start()

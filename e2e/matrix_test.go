@@ -47,7 +47,7 @@ func TestEveryEncoderIsToldExactly(t *testing.T) {
 }
 
 // told publishes a clip and checks what the server tells of it, live and after.
-func told(t *testing.T, s *server, c clip, protocol string) {
+func told(t *testing.T, s *running, c clip, protocol string) {
 	t.Helper()
 	var on []channel
 	var encoders []*encoder

@@ -32,7 +32,7 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 
 	enc := stream(t, encode(t, small, voice), ch.rtmp())
 	id := str(ch.live().StreamId)
-	wantRefused(t, s.at.RTMP, ch.key)
+	wantRefused(t, s.At.RTMP, ch.key)
 	enc.quit()
 	ch.over(id)
 	search(t, "running", s, secrets)
@@ -41,9 +41,9 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 }
 
 // secretKey reads the one file that is there to hold the secret access key.
-func secretKey(t *testing.T, s *server) string {
+func secretKey(t *testing.T, s *running) string {
 	t.Helper()
-	file := filepath.Join(s.dir, "credentials")
+	file := filepath.Join(s.Data, "credentials")
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func secretKey(t *testing.T, s *server) string {
 	return ""
 }
 
-func search(t *testing.T, when string, s *server, secrets map[string]string) {
+func search(t *testing.T, when string, s *running, secrets map[string]string) {
 	t.Helper()
 	looked := 0
 	look := func(name string) {
@@ -82,7 +82,7 @@ func search(t *testing.T, when string, s *server, secrets map[string]string) {
 			}
 		}
 	}
-	err := filepath.WalkDir(s.dir, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(s.Data, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && d.Name() != "credentials" {
 			look(name)
 		}
@@ -91,7 +91,7 @@ func search(t *testing.T, when string, s *server, secrets map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	look(s.log)
+	look(s.Log)
 	if looked < 3 {
 		t.Errorf("%s: looked through %d files only", when, looked)
 	}

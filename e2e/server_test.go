@@ -15,8 +15,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
+
+	"openivs/e2e/server"
 )
 
 // How long this suite waits for things. They are generous: the machine is shared
@@ -25,150 +26,73 @@ const (
 	readyIn    = 60 * time.Second // a server from start to endpoints.json
 	liveIn     = 60 * time.Second // an encoder from start to Stream Start
 	overIn     = 30 * time.Second // a session from its end to Stream End
-	stopIn     = 60 * time.Second // a server from the signal to its exit
 	lookAgain  = 100 * time.Millisecond
 	commandFor = 2 * time.Minute // any program that ends by itself
 )
 
-// endpoints is DIR/endpoints.json.
-type endpoints struct {
-	API      string `json:"api"`
-	RTMP     string `json:"rtmp"`
-	RTMPS    string `json:"rtmps"`
-	Playback string `json:"playback"`
-	Console  string `json:"console"`
-	Region   string `json:"region"`
-	Account  string `json:"account"`
-}
-
-// A server is openivs serve, running.
-type server struct {
-	at  endpoints
-	dir string // its --data
+// A running is openivs serve, with the test it belongs to.
+type running struct {
+	*server.Server
 	ivs *ivs.Client
 
-	t      *testing.T
-	args   []string
-	cmd    *exec.Cmd
-	log    string // the file its log goes to
-	exited chan struct{}
-	err    error // of Wait; set before exited is closed
+	t     *testing.T
+	dir   string
+	args  []string
+	ended bool // by this test; a server that leaves by itself has not
 }
 
 // serve starts a server on an empty directory and stops it when the test ends.
-func serve(t *testing.T, args ...string) *server {
+func serve(t *testing.T, args ...string) *running {
 	t.Helper()
-	dir := t.TempDir()
-	s := &server{t: t, dir: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), args: args}
+	s := &running{t: t, dir: t.TempDir(), args: args}
 	s.start()
 	t.Cleanup(func() {
 		s.end(syscall.SIGTERM)
 		if t.Failed() {
-			t.Logf("the server said last:\n%s", tail(s.log, 60))
+			t.Logf("the server said last:\n%s", s.LastWords())
 		}
 	})
 	return s
 }
 
-// start runs the program on s.dir and waits until it is ready.
-func (s *server) start() {
+// start runs the program on s.dir, again or for the first time.
+func (s *running) start() {
 	s.t.Helper()
-	log, err := os.OpenFile(s.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(s.t.Context(), readyIn)
+	defer cancel()
+	var err error
+	if s.Server, err = server.Start(ctx, built.openivs, s.dir, s.args...); err != nil {
 		s.t.Fatal(err)
 	}
-	defer log.Close()
-	args := append([]string{"serve", "--data", s.dir}, s.args...)
-	if !strings.Contains(strings.Join(s.args, " "), "--listen") {
-		args = append(args, "--listen", "127.0.0.1:0")
-	}
-	s.cmd = exec.Command(built.openivs, args...)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.Env = cleanEnv()
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when this test program dies
-	if err := s.cmd.Start(); err != nil {
+	s.ended = false
+	if s.ivs, err = s.Client(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
-	s.exited = make(chan struct{})
-	go func(cmd *exec.Cmd, exited chan struct{}) {
-		s.err = cmd.Wait()
-		close(exited)
-	}(s.cmd, s.exited)
-	until(s.t, readyIn, "the server is ready", func() (bool, string) {
-		select {
-		case <-s.exited:
-			s.t.Fatalf("the server left: %v\n%s", s.err, tail(s.log, 60))
-		default:
-		}
-		b, err := os.ReadFile(filepath.Join(s.dir, "endpoints.json"))
-		return err == nil && json.Unmarshal(b, &s.at) == nil, "no endpoints.json"
-	})
-	s.ivs = s.client()
 }
 
 // end stops the server and returns when it has left. It may be called twice.
-func (s *server) end(signal os.Signal) {
+func (s *running) end(signal os.Signal) {
 	s.t.Helper()
-	select {
-	case <-s.exited:
+	if s.ended {
 		return
-	default:
 	}
-	if err := s.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		s.t.Error(err)
+	s.ended = true
+	err := s.Stop(signal)
+	if signal == syscall.SIGTERM && err != nil {
+		s.t.Errorf("the server stopped with %v, want a clean exit", err)
 	}
-	select {
-	case <-s.exited:
-	case <-time.After(stopIn):
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-		s.t.Errorf("the server did not leave within %v of %v", stopIn, signal)
-	}
-	if signal == syscall.SIGTERM && s.err != nil {
-		s.t.Errorf("the server stopped with %v, want a clean exit", s.err)
+	if b, err := os.ReadFile(s.Log); err != nil || bytes.Contains(b, []byte("DATA RACE")) {
+		s.t.Errorf("reading the log: %v; it may tell of a data race", err)
 	}
 }
 
 // kill ends the server as a power cut would, and forgets its addresses.
-func (s *server) kill() {
+func (s *running) kill() {
 	s.t.Helper()
 	s.end(syscall.SIGKILL)
-	if err := os.Remove(filepath.Join(s.dir, "endpoints.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(filepath.Join(s.Data, "endpoints.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.t.Error(err)
 	}
-}
-
-// client is an AWS SDK client that knows nothing but what the server wrote down.
-func (s *server) client() *ivs.Client {
-	s.t.Helper()
-	authority, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cfg, err := awsconfig.LoadDefaultConfig(s.t.Context(),
-		awsconfig.WithCustomCABundle(bytes.NewReader(authority)),
-		awsconfig.WithSharedConfigFiles(nil),
-		awsconfig.WithSharedCredentialsFiles([]string{filepath.Join(s.dir, "credentials")}),
-		awsconfig.WithSharedConfigProfile("openivs"),
-		awsconfig.WithRegion(s.at.Region),
-		awsconfig.WithBaseEndpoint(s.at.API),
-		awsconfig.WithRetryMaxAttempts(1),
-	)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return ivs.NewFromConfig(cfg)
-}
-
-// cleanEnv is the environment without what would steer openivs or an AWS client.
-func cleanEnv(more ...string) []string {
-	var env []string
-	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "AWS_") && !strings.HasPrefix(kv, "OPENIVS_") {
-			env = append(env, kv)
-		}
-	}
-	return append(env, more...)
 }
 
 // until asks again and again until ok, and fails the test with the last detail
@@ -208,22 +132,12 @@ func output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = cleanEnv()
+	cmd.Env = server.Environment()
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.Bytes(), errs.Bytes())
 	}
 	return out.Bytes(), nil
-}
-
-// tail returns the last lines of a file.
-func tail(name string, n int) string {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 func str(p *string) string { return aws.ToString(p) }

@@ -104,7 +104,7 @@ func different(t *testing.T, a, b types.IngestConfiguration) {
 // play publishes a clip with the scripted encoder until the test ends.
 func play(t *testing.T, ch channel, tags []publisher.Tag) {
 	t.Helper()
-	pub := publish(t, ch.s.at.RTMP, ch.key)
+	pub := publish(t, ch.s.At.RTMP, ch.key)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -131,7 +131,7 @@ func TestBeforeTheHeadersThereIsNoConfiguration(t *testing.T) {
 	s := serve(t)
 	ch := s.channel(t)
 	c := encode(t, small, voice)
-	pub := publish(t, s.at.RTMP, ch.key)
+	pub := publish(t, s.At.RTMP, ch.key)
 	first := ch.appears()
 	if first.IngestConfiguration != nil || first.IngestConfigurations != nil {
 		t.Errorf("nothing was sent, yet the session says %s", show(t, first.IngestConfiguration))
@@ -184,7 +184,7 @@ func TestMediaThatIsNotTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ch := s.channel(t)
-			pub := publish(t, s.at.RTMP, ch.key)
+			pub := publish(t, s.At.RTMP, ch.key)
 			_ = pub.Send(media...) // the server may have hung up
 			_ = pub.Unpublish(ch.key)
 			ch.appears()
@@ -207,7 +207,7 @@ func TestWhichSessionIsAnswered(t *testing.T) {
 	here, there, quiet := s.channel(t), s.channel(t), s.channel(t)
 	begin := func(ch channel) string {
 		before := len(ch.sessions())
-		pub := publish(t, s.at.RTMP, ch.key)
+		pub := publish(t, s.At.RTMP, ch.key)
 		if err := pub.Unpublish(ch.key); err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func TestOrderWithinOneSecond(t *testing.T) {
 	s := serve(t)
 	ch := s.channel(t)
 	for range 5 {
-		pub := publish(t, s.at.RTMP, ch.key)
+		pub := publish(t, s.At.RTMP, ch.key)
 		if err := pub.Unpublish(ch.key); err != nil {
 			t.Fatal(err)
 		}

@@ -6,8 +6,9 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"openivs/e2e/server"
 )
 
 // What the demo sends.
@@ -47,7 +48,7 @@ func startEncoder(url, log string) (*encoder, error) {
 	}
 	defer f.Close()
 	e.cmd.Stdout, e.cmd.Stderr = f, f
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the demo, which then stops the encoder
+	e.cmd.SysProcAttr = server.Background()
 	if err := e.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w (make setup installs it)", err)
 	}

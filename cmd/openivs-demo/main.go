@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"openivs/e2e/server"
 )
 
 func main() {
@@ -31,10 +33,11 @@ func main() {
 
 // A demo is one showing.
 type demo struct {
-	length time.Duration // how long the stream plays; 0: until interrupted
-	server *server
-	start  time.Time
-	failed []string // what was not as it should be
+	program string        // bin/openivs
+	length  time.Duration // how long the stream plays; 0: until interrupted
+	server  *server.Server
+	start   time.Time
+	failed  []string // what was not as it should be
 }
 
 func run(ctx context.Context) error {
@@ -54,16 +57,14 @@ func run(ctx context.Context) error {
 		return err
 	}
 	d.say("Starting openivs serve: SQLite and local disk, in %s, gone when the demo ends.", dir)
-	d.server, err = startServer(ctx, filepath.Join(filepath.Dir(self), "openivs"), dir)
+	d.program = filepath.Join(filepath.Dir(self), "openivs")
+	d.server, err = start(ctx, d.program, dir)
 	if err != nil {
 		return err
 	}
-	err = d.show(ctx)
-	if stopped := d.server.stop(); err == nil {
-		err = stopped
-	}
+	err = errors.Join(d.show(ctx), d.server.Stop(syscall.SIGTERM))
 	if err != nil {
-		return fmt.Errorf("%w\nThe server's log ends:\n%s", err, d.server.lastWords())
+		return fmt.Errorf("%w\nThe server's log ends:\n%s", err, d.server.LastWords())
 	}
 	for _, f := range d.failed {
 		fmt.Println("  DIFFERS: " + f)
@@ -73,6 +74,13 @@ func run(ctx context.Context) error {
 	}
 	d.say("Done. All that was told and shown equals what was sent.")
 	return nil
+}
+
+// start runs the server and returns when it is ready.
+func start(ctx context.Context, program, dir string) (*server.Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyIn)
+	defer cancel()
+	return server.Start(ctx, program, dir)
 }
 
 // seconds reads DEMO_SECONDS.

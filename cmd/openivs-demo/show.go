@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -12,17 +13,18 @@ import (
 )
 
 const (
-	liveIn = 60 * time.Second
-	overIn = 30 * time.Second
+	readyIn = 60 * time.Second // the server
+	liveIn  = 60 * time.Second // the stream
+	overIn  = 30 * time.Second // the session, after the encoder has gone
 )
 
 // show is the main job, step by step.
 func (d *demo) show(ctx context.Context) error {
-	api, err := d.server.client(ctx)
+	api, err := d.server.Client(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("Ready. The AWS API is at %s; with the AWS CLI: eval \"$(%s env --data %s)\"", d.server.at.API, d.server.program, d.server.data)
+	d.say("Ready. The AWS API is at %s; with the AWS CLI: eval \"$(%s env --data %s)\"", d.server.At.API, d.program, d.server.Data)
 	d.say("Creating a channel, as: aws ivs create-channel --name demo")
 	made, err := api.CreateChannel(ctx, &ivs.CreateChannelInput{Name: aws.String("demo")})
 	if err != nil {
@@ -31,8 +33,8 @@ func (d *demo) show(ctx context.Context) error {
 	ch := made.Channel
 	fmt.Printf("  arn         %s\n  playbackUrl %s\n", aws.ToString(ch.Arn), aws.ToString(ch.PlaybackUrl))
 
-	d.say("Publishing a test picture and a tone with ffmpeg to %s/STREAM_KEY", d.server.at.RTMPS)
-	enc, err := startEncoder(d.server.at.RTMPS+"/"+aws.ToString(made.StreamKey.Value), d.server.log+".ffmpeg")
+	d.say("Publishing a test picture and a tone with ffmpeg to %s/STREAM_KEY", d.server.At.RTMPS)
+	enc, err := startEncoder(d.server.At.RTMPS+"/"+aws.ToString(made.StreamKey.Value), d.server.Log+".ffmpeg")
 	if err != nil {
 		return err
 	}
@@ -42,8 +44,8 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	d.say("Live. Watch it:  ffplay %[1]s\n         or open that URL in VLC or Safari, or in any page with hls.js", aws.ToString(ch.PlaybackUrl))
-	if d.server.at.Console != "" {
-		fmt.Printf("         console: %s\n", d.server.at.Console)
+	if d.server.At.Console != "" {
+		fmt.Printf("         console: %s\n", d.server.At.Console)
 	}
 
 	d.say("Asking while it is live: aws ivs get-stream-session --channel-arn %s", aws.ToString(ch.Arn))
@@ -78,8 +80,8 @@ func (d *demo) wait(ctx context.Context, enc *encoder) error {
 		fmt.Println()
 	case <-enc.exited:
 		return fmt.Errorf("the encoder left by itself: %w\n%s", enc.err, enc.lastWords())
-	case <-d.server.exited:
-		return fmt.Errorf("the server left by itself: %w", d.server.err)
+	case <-d.server.Exited():
+		return errors.New("the server left by itself")
 	}
 	return nil
 }

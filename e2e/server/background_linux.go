@@ -1,0 +1,10 @@
+package server
+
+import "syscall"
+
+// Background is how this project's helpers start programs: in a process group
+// of their own, so that Ctrl-C reaches only whoever started them, and not
+// surviving them.
+func Background() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}

@@ -105,11 +105,12 @@ func (d *Decoder) violate(v *Violation) {
 
 // mismatch records a value of the wrong type, or what is no value at all.
 func (d *Decoder) mismatch(want string) {
-	if d.begins() {
-		d.violate(&Violation{rule: "must be " + want})
-		return
+	if c := d.peek(); c != '{' && c != '[' {
+		d.scalar(c)
 	}
-	d.fail("a value is missing")
+	if d.ok() {
+		d.violate(&Violation{rule: "must be " + want})
+	}
 }
 
 // Missing records that a required member is absent from the object just read.

@@ -52,9 +52,9 @@ func (x *exchange) read(w http.ResponseWriter, r *http.Request, limit int64, pat
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(patience)) // a writer without deadlines is a test's
 	err := x.readAll(r.Body, limit, r.ContentLength)
-	_ = c.SetReadDeadline(time.Time{})
 	switch {
 	case err == nil:
+		_ = c.SetReadDeadline(time.Time{}) // the operation has its own time
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Fault{Name: "RequestTimeoutException", Status: http.StatusRequestTimeout, Message: "The request body did not arrive within " + patience.String() + "."}

@@ -61,6 +61,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.exchanges.get()
 	op, label := h.route(r)
 	if op == nil {
+		hangUp(w, r)
 		h.refuse(w, x, c, Fault{Name: "UnknownOperationException", Status: http.StatusNotFound})
 		h.exchanges.put(x)
 		return
@@ -115,6 +116,7 @@ func (h *Handler) do(ctx context.Context, w http.ResponseWriter, r *http.Request
 	}()
 	err = x.read(w, r, cmp.Or(h.MaxBody, defaultMaxBody), cmp.Or(h.BodyTimeout, defaultBodyTimeout))
 	if err != nil {
+		hangUp(w, r)
 		return err
 	}
 	if c.caller, err = h.Authenticate(r, x.body); err != nil {
@@ -138,6 +140,14 @@ type panicError struct {
 }
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// hangUp ends the connection after the answer if there is more of the request to
+// come, which the server would otherwise wait for.
+func hangUp(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
+		w.Header()["Connection"] = []string{"close"}
+	}
+}
 
 // translate finds the answer to an error, and logs what the answer hides.
 func (h *Handler) translate(ctx context.Context, op *Operation, c *call, err error) Fault {

@@ -40,16 +40,6 @@ func (s *scanner) peek() byte {
 	return s.data[s.at]
 }
 
-// begins reports whether a value begins here.
-func (s *scanner) begins() bool {
-	switch c := s.peek(); c {
-	case '{', '[', '"', 't', 'f', 'n', '-':
-		return true
-	default:
-		return digit(c)
-	}
-}
-
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 // word reads true, false or null.

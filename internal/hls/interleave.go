@@ -71,13 +71,13 @@ func (q *interleaver) shown(v *media.Unit) media.Ticks {
 	return v.DTS + q.delay
 }
 
-// coming returns the track of the audio that comes next: nil if audio is absent
-// and known if it is neither, as far as one can tell.
+// coming returns the track of the audio that goes with the picture that came out
+// last: nil if there is none for a while, known if that cannot be told yet.
 func (q *interleaver) coming(known *media.Track) *media.Track {
 	switch a := q.audio.front(); {
-	case a != nil:
+	case a != nil && a.PTS-q.reached < maxHold:
 		return a.Track
-	case q.absent:
+	case a != nil || q.absent:
 		return nil
 	default:
 		return known

@@ -1,0 +1,271 @@
+package hls
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"openivs/internal/media"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var day = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+
+// fill publishes segments of a length and size, dated one after the other.
+func fill(w *Window, from, to int64, length time.Duration, size int) {
+	data := make([]byte, size)
+	for n := from; n < to; n++ {
+		w.publish(&Segment{
+			MSN:      n,
+			Duration: media.TicksOf(length),
+			Date:     day.Add(time.Duration(n) * length),
+			Key:      true,
+			Data:     data,
+		}, length.Round(time.Second), Facts{})
+	}
+}
+
+func TestWaitWakesOnPublish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := new(Window)
+		time.AfterFunc(2*time.Second, func() { fill(w, 0, 1, 2*time.Second, 1) })
+		start := time.Now()
+		s, err := w.Wait(t.Context(), (*Snapshot).Playable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := time.Since(start), 2*time.Second; got != want {
+			t.Errorf("woke after %v, want %v", got, want)
+		}
+		if got := s.Segments[0].MSN; got != 0 {
+			t.Errorf("first segment is %d, want 0", got)
+		}
+	})
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("the viewer hung up")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(gone) })
+		if _, err := new(Window).Wait(ctx, (*Snapshot).Playable); !errors.Is(err, gone) {
+			t.Errorf("Wait: %v, want %v", err, gone)
+		}
+	})
+}
+
+func TestWaitEndsWithTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := new(Window)
+		time.AfterFunc(time.Second, w.end)
+		s, err := w.Wait(t.Context(), func(*Snapshot) bool { return false })
+		if err != nil || !s.Ended {
+			t.Errorf("Wait: %v, ended %t", err, s.Ended)
+		}
+	})
+}
+
+func TestWindowIsBounded(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		length       time.Duration // of a segment
+		size         int
+		listed, left int
+	}{
+		{"2 s segments", 2 * time.Second, 1000, 15, 3},
+		{"2.002 s segments", 2002 * time.Millisecond, 1000, 15, 3},
+		{"6 s segments", 6 * time.Second, 1000, 5, 3},
+		{"single pictures", time.Second / 60, 1000, 64, 3},
+		{"more than memory may hold", 2 * time.Second, 9 << 20, 7, 0},
+		{"one is more than memory may hold", 2 * time.Second, 65 << 20, 1, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := new(Window)
+			const n = 200
+			fill(w, 0, n, tc.length, tc.size)
+			s := w.Snapshot()
+			if len(s.Segments) != tc.listed || len(s.left) != tc.left {
+				t.Errorf("%d segments listed and %d more served, want %d and %d", len(s.Segments), len(s.left), tc.listed, tc.left)
+			}
+			if want := int64(tc.size * (tc.listed + tc.left)); s.size != want {
+				t.Errorf("size is %d, want %d", s.size, want)
+			}
+			for msn := int64(-1); msn <= n; msn++ {
+				seg, ok := s.Segment(msn)
+				want := msn < n && msn >= int64(n-tc.listed-tc.left)
+				if ok != want || ok && seg.MSN != msn {
+					t.Errorf("Segment(%d) is there: %t, want %t", msn, ok, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSnapshotNeverChanges(t *testing.T) {
+	w := new(Window)
+	fill(w, 0, 40, 2*time.Second, 10)
+	s := w.Snapshot()
+	before, first := string(s.render()), s.left[0]
+	fill(w, 40, 90, 2*time.Second, 10)
+	if s.render(); string(s.render()) != before || s.left[0] != first || s.Segments[0] == nil {
+		t.Error("a snapshot changed when the window moved on")
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestPlaylistGolden(t *testing.T) {
+	w := &Window{Stream: "st-1abc", Rendition: Source}
+	fill(w, 0, 2, 2*time.Second, 1)
+	golden(t, "begin", w.Snapshot().Playlist())
+
+	w.publish(&Segment{MSN: 2, Duration: media.TicksOf(700 * time.Millisecond), Date: day.Add(4 * time.Second)}, 2*time.Second, Facts{})
+	w.publish(&Segment{MSN: 3, Duration: 180180, Date: day.Add(9 * time.Second), Discontinuity: true}, 2*time.Second, Facts{})
+	fill(w, 4, 12, 2*time.Second, 1)
+	golden(t, "break", w.Snapshot().Playlist())
+
+	fill(w, 12, 30, 2*time.Second, 1)
+	w.end()
+	golden(t, "end", w.Snapshot().Playlist())
+}
+
+func TestMultivariantGolden(t *testing.T) {
+	picture := media.Picture{Profile: 0x64, Constraints: 0, Level: 0x1f, Width: 1280, Height: 720, Framerate: 30}
+	sound := &media.Track{Kind: media.Audio, Codec: media.AAC, Sound: media.Sound{ObjectType: 2, SampleRate: 48000, Channels: 2}}
+	for _, tc := range []struct {
+		name  string
+		facts Facts
+	}{
+		{"720p30", Facts{Audio: sound, Framerate: 30, Peak: 3422999, Average: 3000000}},
+		{"video", Facts{Framerate: 59.94, Peak: 1, Average: 1}},
+	} {
+		tc.facts.Video = &media.Track{Kind: media.Video, Codec: media.H264, Picture: picture}
+		w := &Window{Stream: "st-1abc", Rendition: Source}
+		s := &Stream{ID: "st-1abc", Renditions: []*Window{w}}
+		visit := Visit{Node: "openivs", Session: "abc", Now: day}
+		if _, ok := s.Multivariant(visit); ok {
+			t.Errorf("%s: playable without a segment", tc.name)
+		}
+		w.publish(&Segment{Duration: 180000, Date: day}, 2*time.Second, tc.facts)
+		text, ok := s.Multivariant(visit)
+		if !ok {
+			t.Errorf("%s: not playable", tc.name)
+		}
+		golden(t, "multivariant-"+tc.name, text)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, tc := range []struct {
+		width, height int
+		rate          float64
+		group, name   string
+	}{
+		{1920, 1080, 60, "1080p60", "1080p60"},
+		{1920, 1080, 59.94, "1080p60", "1080p60"},
+		{1280, 720, 29.97, "720p30", "720p"},
+		{852, 480, 30, "480p30", "480p"},
+		{480, 852, 25, "480p25", "480p25"},
+	} {
+		f := Facts{Video: &media.Track{Picture: media.Picture{Width: tc.width, Height: tc.height}}, Framerate: tc.rate}
+		if group, name := f.Name(); group != tc.group || name != tc.name {
+			t.Errorf("%dx%d at %v: %s, %s; want %s, %s", tc.width, tc.height, tc.rate, group, name, tc.group, tc.name)
+		}
+	}
+}
+
+func TestGzipHoldsTheSamePlaylist(t *testing.T) {
+	w := &Window{Stream: "st-1abc", Rendition: Source}
+	fill(w, 0, 20, 2*time.Second, 1)
+	s := w.Snapshot()
+	z, err := gzip.NewReader(bytes.NewReader(s.PlaylistGzip()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil || !bytes.Equal(text, s.Playlist()) {
+		t.Errorf("unpacked %q, %v", text, err)
+	}
+	if again := s.Playlist(); &again[0] != &s.Playlist()[0] {
+		t.Error("a revision was written twice")
+	}
+}
+
+func TestPathsAreReadBack(t *testing.T) {
+	if s, r, ok := ParseVariantPath(VariantPath("st-1abc", "720p30")); !ok || s != "st-1abc" || r != "720p30" {
+		t.Errorf("variant path read as %q, %q, %t", s, r, ok)
+	}
+	if s, r, n, ok := ParseSegmentPath(SegmentPath("st-1abc", "720p30", 12)); !ok || s != "st-1abc" || r != "720p30" || n != 12 {
+		t.Errorf("segment path read as %q, %q, %d, %t", s, r, n, ok)
+	}
+	for _, path := range []string{
+		"", "/", "/v1/segment/", "/v1/segment/a/b/1", "/v1/segment/a/1.ts", "/v1/segment//b/1.ts", "/v1/segment/a/b/c/1.ts",
+		"/v1/segment/a/b/01.ts", "/v1/segment/a/b/+1.ts", "/v1/segment/a/b/-1.ts", "/v1/segment/a/b/.ts",
+		"/v1/segment/a/b/9223372036854775808.ts", "/v1/playlist/.m3u8", "/v1/playlist/a.m3u8", "/v1/playlist/a..m3u8", "/v1/playlist/.b.m3u8",
+	} {
+		_, _, segment := ParseVariantPath(path)
+		_, _, _, variant := ParseSegmentPath(path)
+		if segment || variant {
+			t.Errorf("%q was accepted", path)
+		}
+	}
+}
+
+func FuzzPaths(f *testing.F) {
+	f.Add("/v1/segment/st-1abc/source/12.ts")
+	f.Add("/v1/playlist/st-1abc.source.m3u8")
+	f.Fuzz(func(t *testing.T, path string) {
+		if s, r, n, ok := ParseSegmentPath(path); ok && SegmentPath(s, r, n) != path {
+			t.Errorf("%q is also %q", path, SegmentPath(s, r, n))
+		}
+		if s, r, ok := ParseVariantPath(path); ok && VariantPath(s, r) != path {
+			t.Errorf("%q is also %q", path, VariantPath(s, r))
+		}
+	})
+}
+
+func BenchmarkPublish(b *testing.B) {
+	w := &Window{Stream: "st-1abc", Rendition: Source}
+	data := make([]byte, 1000)
+	b.ReportAllocs()
+	for n := int64(0); b.Loop(); n++ {
+		w.publish(&Segment{MSN: n, Duration: 180000, Date: day, Data: data}, 2*time.Second, Facts{})
+	}
+}
+
+func BenchmarkPlaylist(b *testing.B) {
+	w := &Window{Stream: "st-1abc", Rendition: Source}
+	fill(w, 0, 30, 2*time.Second, 1)
+	for name, write := range map[string]func() []byte{"text": w.Snapshot().render, "gzip": w.Snapshot().zip} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				write()
+			}
+		})
+	}
+}

@@ -15,22 +15,22 @@ var backends = []struct {
 	open func(testing.TB) backend
 }{
 	{"memory", func(testing.TB) backend { return new(memory) }},
-	{"sqlite", func(t testing.TB) backend { return openSQLite(t) }},
+	{"sqlite", openSQLite},
 }
 
-func openSQLite(t testing.TB) *store.DB {
-	t.Helper()
+func openSQLite(tb testing.TB) backend {
+	tb.Helper()
 	key, err := seal.New(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), store.Options{URL: filepath.Join(t.TempDir(), "openivs.db"), Key: key})
+	db, err := store.Open(tb.Context(), store.Options{URL: filepath.Join(tb.TempDir(), "openivs.db"), Key: key})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Errorf("close the database: %v", err)
+			tb.Errorf("close the database: %v", err)
 		}
 	})
 	return db

@@ -235,20 +235,20 @@ func (s *script) diff(at string, got, want any) string {
 	return fmt.Sprintf("%s is %v, want %v", at, got, want)
 }
 
-func parseTime(t testing.TB, s string) time.Time {
-	t.Helper()
+func parseTime(tb testing.TB, s string) time.Time {
+	tb.Helper()
 	at, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return at
 }
 
-func parseARN(t testing.TB, s string) ivs.ARN {
-	t.Helper()
+func parseARN(tb testing.TB, s string) ivs.ARN {
+	tb.Helper()
 	a, err := ivs.ParseARN(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }

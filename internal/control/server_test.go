@@ -115,15 +115,15 @@ func (s *server) do(method, target, body string) *http.Response {
 }
 
 // createChannel makes a channel through the API's own operation.
-func (s *server) createChannel(t testing.TB, in *ivsapi.CreateChannelInput) ivs.ARN {
-	t.Helper()
-	out, err := s.plane.CreateChannel(t.Context(), in)
+func (s *server) createChannel(tb testing.TB, in *ivsapi.CreateChannelInput) ivs.ARN {
+	tb.Helper()
+	out, err := s.plane.CreateChannel(tb.Context(), in)
 	if err != nil {
-		t.Fatalf("CreateChannel: %v", err)
+		tb.Fatalf("CreateChannel: %v", err)
 	}
 	arn, err := ivs.ParseARN(*out.Channel.ARN)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return arn
 }
@@ -140,56 +140,48 @@ func ingest() *ivs.Ingest {
 }
 
 // open begins a session: the key is accepted, nothing can be watched yet.
-func (s *server) open(t testing.TB, channel ivs.ARN, at time.Time) ivs.Session {
-	t.Helper()
-	c, err := s.store.Channel(t.Context(), channel)
+func (s *server) open(tb testing.TB, channel ivs.ARN, at time.Time) ivs.Session {
+	tb.Helper()
+	c, err := s.store.Channel(tb.Context(), channel)
 	if err != nil {
-		t.Fatalf("Channel(%s): %v", channel, err)
+		tb.Fatalf("Channel(%s): %v", channel, err)
 	}
 	v := ivs.Session{
 		StreamID: ivs.NewStreamID(), Channel: s.plane.Addresses.Snapshot(c),
 		Protocol: "rtmps", Created: at, LastMedia: at,
 	}
-	if err := s.store.OpenSession(t.Context(), v, ivs.NewEvent(v, ivs.StreamStateChange, ivs.SessionCreated, at)); err != nil {
-		t.Fatalf("OpenSession: %v", err)
+	if err := s.store.OpenSession(tb.Context(), v, ivs.NewEvent(v, ivs.StreamStateChange, ivs.SessionCreated, at)); err != nil {
+		tb.Fatalf("OpenSession: %v", err)
 	}
 	return v
 }
 
 // start makes an open session one that can be watched.
-func (s *server) start(t testing.TB, v *ivs.Session, at time.Time) {
-	t.Helper()
+func (s *server) start(tb testing.TB, v *ivs.Session, at time.Time) {
+	tb.Helper()
 	v.Started, v.LastMedia, v.Ingest = at, at, ingest()
-	s.save(t, *v, ivs.NewEvent(*v, ivs.StreamStateChange, ivs.StreamStart, at))
+	s.save(tb, *v, ivs.NewEvent(*v, ivs.StreamStateChange, ivs.StreamStart, at))
 	s.live.add(ivs.Stream{
 		Channel: v.Channel.Channel.ARN, StreamID: v.StreamID, PlaybackURL: v.Channel.PlaybackURL,
 		Start: at, Health: ivs.Healthy,
 	})
 }
 
-// publish opens a session and starts it six seconds later.
-func (s *server) publish(t testing.TB, channel ivs.ARN, at time.Time) ivs.Session {
-	t.Helper()
-	v := s.open(t, channel, at)
-	s.start(t, &v, at.Add(6*time.Second))
-	return v
-}
-
 // end closes a session.
-func (s *server) end(t testing.TB, v *ivs.Session, at time.Time) {
-	t.Helper()
+func (s *server) end(tb testing.TB, v *ivs.Session, at time.Time) {
+	tb.Helper()
 	v.IngestEnded, v.Ended = at, at
 	evs := []ivs.Event{ivs.NewEvent(*v, ivs.StreamStateChange, ivs.SessionEnded, at)}
 	if !v.Started.IsZero() {
 		evs = append(evs, ivs.NewEvent(*v, ivs.StreamStateChange, ivs.StreamEnd, at))
 	}
-	s.save(t, *v, evs...)
+	s.save(tb, *v, evs...)
 	s.live.remove(v.Channel.Channel.ARN)
 }
 
-func (s *server) save(t testing.TB, v ivs.Session, evs ...ivs.Event) {
-	t.Helper()
-	if err := s.store.SaveSession(t.Context(), v, evs...); err != nil {
-		t.Fatalf("SaveSession: %v", err)
+func (s *server) save(tb testing.TB, v ivs.Session, evs ...ivs.Event) {
+	tb.Helper()
+	if err := s.store.SaveSession(tb.Context(), v, evs...); err != nil {
+		tb.Fatalf("SaveSession: %v", err)
 	}
 }

@@ -26,10 +26,10 @@ const (
 
 // fixed makes a server with one channel whose every member differs from the
 // default, and a session of it that has just been let in.
-func fixed(t testing.TB, store backend) (*server, ivs.Session) {
-	t.Helper()
+func fixed(tb testing.TB, store backend) (*server, ivs.Session) {
+	tb.Helper()
 	s := newServer(store)
-	arn := parseARN(t, fixedChannel)
+	arn := parseARN(tb, fixedChannel)
 	c := ivs.Channel{
 		ARN: arn, Name: "studio-1", Latency: ivs.LatencyNormal, Type: ivs.Standard, Container: ivs.FragmentedMP4,
 		Authorized: true, InsecureIngest: true,
@@ -37,31 +37,32 @@ func fixed(t testing.TB, store backend) (*server, ivs.Session) {
 		Tags:          ivs.Tags{"team": "red"},
 		SRTPassphrase: "must-not-show",
 	}
-	if err := store.CreateChannel(t.Context(), c, ivs.NewStreamKey(arn, ivs.Tags{})); err != nil {
-		t.Fatal(err)
+	if err := store.CreateChannel(tb.Context(), c, ivs.NewStreamKey(arn, ivs.Tags{})); err != nil {
+		tb.Fatal(err)
 	}
-	at := parseTime(t, "2026-01-02T03:04:05.999999Z")
+	at := parseTime(tb, "2026-01-02T03:04:05.999999Z")
 	v := ivs.Session{StreamID: fixedStream, Channel: s.plane.Addresses.Snapshot(c), Protocol: "rtmps", Created: at, LastMedia: at}
-	if err := store.OpenSession(t.Context(), v, ivs.NewEvent(v, ivs.StreamStateChange, ivs.SessionCreated, at)); err != nil {
-		t.Fatal(err)
+	if err := store.OpenSession(tb.Context(), v, ivs.NewEvent(v, ivs.StreamStateChange, ivs.SessionCreated, at)); err != nil {
+		tb.Fatal(err)
 	}
 	return s, v
 }
 
-// getSession asks for a session over the wire.
-func (s *server) getSession(t testing.TB, channel, id string) []byte {
-	t.Helper()
-	body := fmt.Sprintf(`{"channelArn": %q, "streamId": %q}`, channel, id)
+// getSession asks for a session of the channel over the wire; an empty id for
+// the newest.
+func (s *server) getSession(tb testing.TB, id string) []byte {
+	tb.Helper()
+	body := fmt.Sprintf(`{"channelArn": %q, "streamId": %q}`, fixedChannel, id)
 	if id == "" {
-		body = fmt.Sprintf(`{"channelArn": %q}`, channel)
+		body = fmt.Sprintf(`{"channelArn": %q}`, fixedChannel)
 	}
 	r := s.do(http.MethodPost, "/GetStreamSession", body)
 	answer, err := io.ReadAll(r.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if r.StatusCode != http.StatusOK {
-		t.Fatalf("GetStreamSession %s answered %d %s", body, r.StatusCode, answer)
+		tb.Fatalf("GetStreamSession %s answered %d %s", body, r.StatusCode, answer)
 	}
 	return answer
 }
@@ -78,8 +79,12 @@ func TestGetStreamSessionGoldens(t *testing.T) {
 		do   func(t *testing.T, s *server, v ivs.Session)
 	}{
 		{"connected", func(*testing.T, *server, ivs.Session) {}},
-		{"live", func(t *testing.T, s *server, v ivs.Session) { s.start(t, &v, v.Created.Add(6*time.Second)) }},
+		{"live", func(t *testing.T, s *server, v ivs.Session) {
+			t.Helper()
+			s.start(t, &v, v.Created.Add(6*time.Second))
+		}},
 		{"ended", func(t *testing.T, s *server, v ivs.Session) {
+			t.Helper()
 			v.Recording = json.RawMessage(`{"arn":"arn:aws:ivs:us-west-2:123456789012:recording-configuration/ABcdef34ghIJ","name":"r",
 				"destinationConfiguration":{"s3":{"bucketName":"demo"}},"state":"ACTIVE","tags":{"k":"v"},
 				"thumbnailConfiguration":{"recordingMode":"INTERVAL","targetIntervalSeconds":1,"resolution":"LOWEST_RESOLUTION","storage":["LATEST"]},
@@ -91,11 +96,13 @@ func TestGetStreamSessionGoldens(t *testing.T) {
 			s.end(t, &v, v.Created.Add(time.Minute))
 		}},
 		{"refused", func(t *testing.T, s *server, v ivs.Session) {
+			t.Helper()
 			at := v.Created.Add(time.Second)
 			v.IngestEnded, v.Ended, v.HasError = at, at, true
 			s.save(t, v, event(v, ivs.StreamStateChange, ivs.SessionEnded, "MultitrackInputRequired", time.Second))
 		}},
 		{"multitrack", func(t *testing.T, s *server, v ivs.Session) {
+			t.Helper()
 			s.start(t, &v, v.Created.Add(6*time.Second))
 			second, third := v.Ingest.Video[0], v.Ingest.Video[0]
 			second.Codec, second.Profile, second.Level, second.Width, second.Height, second.Track = "avc1.64001F", "High", "3.1", 1280, 720, "Track1"
@@ -107,6 +114,7 @@ func TestGetStreamSessionGoldens(t *testing.T) {
 			s.save(t, v)
 		}},
 		{"audio", func(t *testing.T, s *server, v ivs.Session) {
+			t.Helper()
 			v.Ingest = ingest()
 			v.Ingest.Video = nil
 			s.save(t, v)
@@ -118,7 +126,7 @@ func TestGetStreamSessionGoldens(t *testing.T) {
 				s, v := fixed(t, b.open(t))
 				c.do(t, s, v)
 				var got bytes.Buffer
-				if err := json.Indent(&got, s.getSession(t, fixedChannel, fixedStream), "", "  "); err != nil {
+				if err := json.Indent(&got, s.getSession(t, fixedStream), "", "  "); err != nil {
 					t.Fatal(err)
 				}
 				got.WriteByte('\n')
@@ -157,7 +165,7 @@ func TestStartTimesAgree(t *testing.T) {
 	if err := json.NewDecoder(r.Body).Decode(&stream); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(s.getSession(t, fixedChannel, ""), &session); err != nil {
+	if err := json.Unmarshal(s.getSession(t, ""), &session); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := stream.Stream.StartTime, "2026-01-02T03:04:11Z"; got != want || session.StreamSession.StartTime != want {
@@ -189,7 +197,7 @@ func TestEventsAreTruncated(t *testing.T) {
 					TruncatedEvents []struct{ Name, EventTime string }
 				}
 			}
-			if err := json.Unmarshal(s.getSession(t, fixedChannel, ""), &got); err != nil {
+			if err := json.Unmarshal(s.getSession(t, ""), &got); err != nil {
 				t.Fatal(err)
 			}
 			list := got.StreamSession.TruncatedEvents
@@ -223,7 +231,7 @@ func TestSnapshotDoesNotChange(t *testing.T) {
 			s, v := fixed(t, b.open(t))
 			s.start(t, &v, v.Created.Add(6*time.Second))
 			s.end(t, &v, v.Created.Add(time.Minute))
-			before := s.getSession(t, fixedChannel, "")
+			before := s.getSession(t, "")
 			for _, change := range [][3]string{
 				{"POST", "/UpdateChannel", `{"arn": "` + fixedChannel + `", "name": "other", "authorized": false, "latencyMode": "LOW",
 					"type": "ADVANCED_HD", "containerFormat": "TS", "insecureIngest": false, "multitrackInputConfiguration": {"enabled": false}}`},
@@ -234,7 +242,7 @@ func TestSnapshotDoesNotChange(t *testing.T) {
 					text, _ := io.ReadAll(r.Body)
 					t.Fatalf("%s %s answered %s", change[0], change[1], text)
 				}
-				if after := s.getSession(t, fixedChannel, fixedStream); !bytes.Equal(before, after) {
+				if after := s.getSession(t, fixedStream); !bytes.Equal(before, after) {
 					t.Errorf("after %s %s\n%s\nwant\n%s", change[0], change[1], after, before)
 				}
 			}

@@ -136,9 +136,9 @@ func (a *authorization) checkHeaders() error {
 
 // headerName reports whether s is a field name (RFC 9110, 5.1) in lower case.
 func headerName(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
 	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+		if strings.IndexByte(letters, s[i]) < 0 {
 			return false
 		}
 	}

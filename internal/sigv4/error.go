@@ -25,24 +25,26 @@ const (
 	TooLarge                      // the request's head is over a limit
 )
 
-// faults is what AWS calls each reason.
-var faults = map[Reason]struct {
-	name   string
-	status int
-}{
-	NoAuthorization: {"MissingAuthenticationTokenException", http.StatusForbidden},
-	Malformed:       {"IncompleteSignatureException", http.StatusForbidden},
-	WrongScope:      {"InvalidSignatureException", http.StatusForbidden},
-	UnknownKey:      {"UnrecognizedClientException", http.StatusForbidden},
-	BadToken:        {"UnrecognizedClientException", http.StatusForbidden},
-	ExpiredToken:    {"ExpiredTokenException", http.StatusForbidden},
-	BadDate:         {"IncompleteSignatureException", http.StatusForbidden},
-	Skewed:          {"InvalidSignatureException", http.StatusForbidden},
-	Unsigned:        {"InvalidSignatureException", http.StatusForbidden},
-	BodyMismatch:    {"InvalidSignatureException", http.StatusForbidden},
-	BadSignature:    {"InvalidSignatureException", http.StatusForbidden},
-	BadTarget:       {"MalformedHttpRequestException", http.StatusBadRequest},
-	TooLarge:        {"RequestEntityTooLargeException", http.StatusRequestEntityTooLarge},
+// fault is AWS's name and status for a reason.
+func (r Reason) fault() (name string, status int) {
+	switch r {
+	case NoAuthorization:
+		return "MissingAuthenticationTokenException", http.StatusForbidden
+	case Malformed, BadDate:
+		return "IncompleteSignatureException", http.StatusForbidden
+	case UnknownKey, BadToken:
+		return "UnrecognizedClientException", http.StatusForbidden
+	case ExpiredToken:
+		return "ExpiredTokenException", http.StatusForbidden
+	case WrongScope, Skewed, Unsigned, BodyMismatch, BadSignature:
+		return "InvalidSignatureException", http.StatusForbidden
+	case BadTarget:
+		return "MalformedHttpRequestException", http.StatusBadRequest
+	case TooLarge:
+		return "RequestEntityTooLargeException", http.StatusRequestEntityTooLarge
+	default:
+		return "AccessDeniedException", http.StatusForbidden
+	}
 }
 
 // invalidToken is AWS's text for keys and session tokens that it does not know.
@@ -60,6 +62,6 @@ type Error struct {
 func (e *Error) Error() string { return e.Name + ": " + e.Message }
 
 func refuse(why Reason, format string, args ...any) error {
-	f := faults[why]
-	return &Error{Reason: why, Name: f.name, Status: f.status, Message: fmt.Sprintf(format, args...)}
+	name, status := why.fault()
+	return &Error{Reason: why, Name: name, Status: status, Message: fmt.Sprintf(format, args...)}
 }

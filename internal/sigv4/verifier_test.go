@@ -59,8 +59,8 @@ type signing struct {
 }
 
 // request signs with the AWS SDK's signer and passes the request over the wire.
-func (s signing) request(t testing.TB) (*http.Request, []byte) {
-	t.Helper()
+func (s signing) request(tb testing.TB) (*http.Request, []byte) {
+	tb.Helper()
 	or := func(a, b string) string {
 		if a != "" {
 			return a
@@ -70,7 +70,7 @@ func (s signing) request(t testing.TB) (*http.Request, []byte) {
 	body := or(s.body, `{"name":"x"}`)
 	r, err := http.NewRequest(or(s.method, http.MethodPost), "http://ivs.example:4500"+or(s.target, "/CreateChannel"), strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for k, v := range s.header {
 		r.Header.Set(k, v)
@@ -80,26 +80,26 @@ func (s signing) request(t testing.TB) (*http.Request, []byte) {
 	}
 	sum := sha256.Sum256([]byte(body))
 	cred := aws.Credentials{AccessKeyID: or(s.key, keyID), SecretAccessKey: or(s.secret, secret), SessionToken: s.token}
-	err = v4.NewSigner().SignHTTP(t.Context(), cred, r, hex.EncodeToString(sum[:]), or(s.service, "ivs"), or(s.region, "us-west-2"), s.at)
+	err = v4.NewSigner().SignHTTP(tb.Context(), cred, r, hex.EncodeToString(sum[:]), or(s.service, "ivs"), or(s.region, "us-west-2"), s.at)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return overWire(t, r)
+	return overWire(tb, r)
 }
 
-func overWire(t testing.TB, r *http.Request) (*http.Request, []byte) {
-	t.Helper()
+func overWire(tb testing.TB, r *http.Request) (*http.Request, []byte) {
+	tb.Helper()
 	var wire bytes.Buffer
 	if err := r.Write(&wire); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	got, err := http.ReadRequest(bufio.NewReader(&wire))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	body, err := io.ReadAll(got.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return got, body
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -69,6 +70,8 @@ func (p *program) run(ctx context.Context) int {
 }
 
 func (p *program) fail(code int, err error) int {
-	fmt.Fprintln(p.stderr, "openivs:", err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(p.stderr, "openivs:", strings.TrimSpace(line))
+	}
 	return code
 }

@@ -57,6 +57,7 @@ type App struct {
 	http      *http.Server
 	own       *selfSigned // nil: the operator gives the certificate
 
+	isReady chan struct{}
 	steps   steps // what stopping undoes
 	hurry   sync.Once
 	hurried chan struct{}
@@ -66,7 +67,7 @@ type App struct {
 // and what an earlier server left open is ended. If it fails it has undone what
 // it did. Whoever gets an App calls Run, once.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, hurried: make(chan struct{})}
+	a := &App{cfg: cfg, log: log, isReady: make(chan struct{}), hurried: make(chan struct{})}
 	for _, build := range []func(context.Context) error{
 		a.takeData,
 		a.bind,

@@ -70,6 +70,11 @@ func lockData(data string, log *slog.Logger) (*store.Lock, error) {
 // start makes. A key that was made in vain is taken away again.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.DB, *seal.Key, error) {
 	file := MasterKeyFile(cfg)
+	if exists(file + nextKey) {
+		if db, key, err := openRekeyed(ctx, cfg, log); err == nil {
+			return db, key, nil
+		}
+	}
 	fresh := !exists(file)
 	if fresh && cfg.Database == config.SQLite && exists(DatabaseURL(cfg)) {
 		return nil, nil, fmt.Errorf("the master key %s is missing, and the database %s cannot be read without it: put its copy back, "+

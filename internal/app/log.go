@@ -25,6 +25,10 @@ var logKeys = []string{
 	"protocol",  // rtmp, rtmps, http
 	"count",     // how many
 	"at",        // when it happened, where that is not now
+	"reason",    // why a session ended
+	"dropped",   // messages of a publisher that were passed over
+	"malformed", // messages of a publisher that could not be read
+	"stack",     // of a panic
 }
 
 // NewLog returns a logger that writes lines of a format, "text" or "json", to w.

@@ -23,9 +23,10 @@ func (a *App) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	failed := a.launch(work, &running)
 
-	a.steps.add("halt the housekeeping", houseLimit, func(ctx context.Context) error {
+	a.steps.add("halt the housekeeping", houseLimit, func(context.Context) error {
 		halt()
-		return wait(ctx, &running)
+		running.Wait()
+		return nil
 	})
 	a.steps.add("close playback", playbackLimit, a.closePlayback)
 	a.steps.add("end the sessions", sessionsLimit, a.sessions.Close)
@@ -40,6 +41,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	return errors.Join(err, a.stop(ctx))
 }
+
+// Ready is closed when Run serves and the data directory says where.
+func (a *App) Ready() <-chan struct{} { return a.isReady }
 
 // Hurry ends the waiting of a Run that is stopping: what is left is cut off.
 func (a *App) Hurry() { a.hurry.Do(func() { close(a.hurried) }) }
@@ -82,6 +86,7 @@ func (a *App) ready() error {
 	a.log.Info("encoders publish to RTMP, where a channel allows it", "url", a.where.RTMP)
 	a.log.Info("playback URLs begin with", "url", a.where.Playback)
 	a.log.Info("ready, the API is served", "url", a.where.API)
+	close(a.isReady)
 	return nil
 }
 
@@ -155,20 +160,5 @@ func (a *App) keepCertificate(ctx context.Context) {
 		if err := a.renew(); err != nil {
 			a.log.Error("the certificate could not be renewed", "err", err)
 		}
-	}
-}
-
-// wait waits for running to end.
-func wait(ctx context.Context, running *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() { // ends with what it waits for
-		running.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

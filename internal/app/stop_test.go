@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestStepsRunBackwardsAndKeepTheirErrors(t *testing.T) {
+	var s steps
+	var order []string
+	boom := errors.New("boom")
+	for _, name := range []string{"first", "second", "third"} {
+		s.add(name, time.Second, func(context.Context) error {
+			order = append(order, name)
+			if name == "second" {
+				return boom
+			}
+			return nil
+		})
+	}
+	err := s.run(t.Context(), quiet())
+	if want := []string{"third", "second", "first"}; !slices.Equal(order, want) {
+		t.Errorf("steps ran in order %v, want %v", order, want)
+	}
+	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "second") {
+		t.Errorf("run = %v, want boom of the second step", err)
+	}
+}
+
+func TestAStepThatHangsIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s steps
+		ran := false
+		let := make(chan struct{})
+		s.add("after it", time.Second, func(context.Context) error { ran = true; return nil })
+		s.add("hang", 3*time.Second, func(context.Context) error { <-let; return nil })
+		start := time.Now()
+		err := s.run(t.Context(), quiet())
+		if took := time.Since(start); took != 3*time.Second+grace {
+			t.Errorf("run took %v, want the limit and the grace", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "hang") || !ran {
+			t.Errorf("run = %v, the step after ran: %v", err, ran)
+		}
+		close(let)
+	})
+}
+
+func TestAHurriedStopCutsWaitingShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &App{log: quiet(), hurried: make(chan struct{})}
+		closed := false
+		a.steps.add("close the database", time.Second, func(context.Context) error { closed = true; return nil })
+		a.steps.add("wait for players", time.Hour, func(ctx context.Context) error {
+			<-ctx.Done()
+			if cause := context.Cause(ctx); !errors.Is(cause, errHurried) {
+				t.Errorf("the wait ended with %v, want %v", cause, errHurried)
+			}
+			return nil
+		})
+		time.AfterFunc(2*time.Second, func() { a.Hurry(); a.Hurry() })
+		start := time.Now()
+		if err := a.stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 2*time.Second || !closed {
+			t.Errorf("stop took %v and closed the database: %v; want 2s, true", took, closed)
+		}
+	})
+}
+
+func TestPlaybackIsWaitedForOnlyWhereSomebodyWatches(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		since time.Duration // of the last viewer's request
+		want  time.Duration
+	}{
+		{"a moment ago", time.Second, lingerLimit},
+		{"long ago", time.Minute, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &App{log: quiet(), web: &web{}}
+				a.http = httpServer(a.web, a.log)
+				a.web.watched.Store(time.Now().Add(-tc.since).Unix())
+				start := time.Now()
+				if err := a.closePlayback(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); took != tc.want {
+					t.Errorf("closing playback took %v, want %v", took, tc.want)
+				}
+			})
+		})
+	}
+}

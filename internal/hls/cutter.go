@@ -74,6 +74,7 @@ func newCutter(w *Window, target time.Duration) *cutter {
 // comes with it or nil.
 func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) error {
 	if c.open {
+		shown = max(shown, c.last+1) // whatever delays an encoder makes up
 		c.cutBefore(u, shown, audio)
 	}
 	if !c.open {
@@ -138,15 +139,9 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 		}
 		c.video, c.audio = u.Track, audio
 	}
-	if !c.anchored {
-		c.anchored, c.origin, c.date = true, shown, u.At
-		if u.At.Before(c.until) {
-			c.date = c.until
-		}
-	}
 	c.seg = Segment{
 		MSN:           c.seg.MSN,
-		Date:          c.date.Add((shown - c.origin).Duration()),
+		Date:          c.dateOf(shown, u.At),
 		Discontinuity: (c.broken || changed) && c.seg.MSN > 0,
 		Key:           u.Key,
 	}
@@ -157,6 +152,23 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 	c.start, c.last, c.frames = shown, shown, 0
 	c.buf = c.writer.AppendTables(c.buf[:0])
 	return nil
+}
+
+// dateOf returns the wall clock of a segment that begins at a time with a
+// picture that arrived at another. A timeline is dated by the arrival of its
+// beginning, and never before the end of the one before.
+func (c *cutter) dateOf(shown media.Ticks, at time.Time) time.Time {
+	date := c.date.Add((shown - c.origin).Duration())
+	if !c.anchored {
+		date = at
+	}
+	if early := date.Before(c.until.Add(-time.Millisecond)); early || !c.anchored {
+		if early {
+			date = c.until
+		}
+		c.anchored, c.origin, c.date = true, shown, date
+	}
+	return date
 }
 
 // addAudio takes an audio unit. What is heard before the segment's pictures, or

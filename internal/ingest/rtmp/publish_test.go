@@ -139,7 +139,9 @@ func encoders() []encoder {
 			return append(append(ms[:5:5], ms[0], ms[1]), ms[5])
 		}},
 		{name: "Enhanced RTMP packets of avc1 and mp4a", connect: commands(3, 2, 4, 5), media: func(*rtmptest.Client) []rtmptest.Message {
-			ex := func(first byte, cc string, body []byte) []byte { return append([]byte{first, cc[0], cc[1], cc[2], cc[3]}, body...) }
+			ex := func(first byte, cc string, body []byte) []byte {
+				return append([]byte{first, cc[0], cc[1], cc[2], cc[3]}, body...)
+			}
 			return []rtmptest.Message{
 				video(0, ex(0x90, "avc1", []byte(rtmptest.AVC720p30))), audio(0, ex(0x90, "mp4a", []byte(rtmptest.AAC48kStereo))), video(0, ex(0x94, "avc1", []byte("colour"))),
 				video(0, ex(0x91, "avc1", rtmptest.Frame(5, 3000, 0)[2:])), audio(0, ex(0x91, "mp4a", rtmptest.Sound(300)[2:])),

@@ -65,8 +65,10 @@ func (l *live) encoderGone(e *ending) {
 // closePipeline closes the pipeline once no unit is on its way into it.
 func (l *live) closePipeline(final bool) {
 	l.feed.Lock()
-	defer l.feed.Unlock()
-	if err := l.pipe.Close(final); err != nil {
+	pipe := l.pipe
+	l.pipe = none{}
+	l.feed.Unlock()
+	if err := pipe.Close(final); err != nil {
 		l.log.Error("pipeline closed with an error", "err", err)
 	}
 }

@@ -119,13 +119,18 @@ func (r *Registry) sweep(ctx context.Context) error {
 // their last media. It comes before the first Admit and may be repeated: what
 // is stored already is not stored again.
 func (r *Registry) Recover(ctx context.Context) error {
-	open, err := r.Store.OpenSessions(ctx)
+	tctx, cancel := context.WithTimeout(ctx, r.storeWait())
+	open, err := r.Store.OpenSessions(tctx)
+	cancel()
 	if err != nil {
 		return fmt.Errorf("list open sessions: %w", err)
 	}
 	for _, s := range open {
 		evs := lay(&s)
-		if err := r.Store.SaveSession(ctx, s, evs...); err != nil {
+		tctx, cancel := context.WithTimeout(ctx, r.storeWait())
+		err := r.Store.SaveSession(tctx, s, evs...)
+		cancel()
+		if err != nil {
 			return fmt.Errorf("end session %s: %w", s.StreamID, err)
 		}
 		r.log().Info("session ended", "channel", s.Channel.Channel.ARN.String(), "session", s.StreamID, "reason", s.Reason)

@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +22,8 @@ const (
 )
 
 // A record is a session as it is to be stored, and the events that are not
-// stored yet. It belongs to the session's goroutine.
+// stored yet. It belongs to the session's goroutine, which never waits for a
+// write while media flows: one at a time runs beside it.
 type record struct {
 	store Store
 	wait  time.Duration // how long one write may take
@@ -29,19 +32,28 @@ type record struct {
 	s       ivs.Session
 	pending []ivs.Event // each with an id already, so that a write may be repeated
 	newest  time.Time   // of all events: the next is not earlier
-	dirty   bool        // s differs from what is stored
+	dirty   bool        // s differs from what is stored or being written
 	starved bool        // a Starvation Start was reported, its end was not
+
+	writes  sync.WaitGroup
+	wrote   chan error  // how the write that runs went; holds one
+	writing int         // of pending, how many it writes; -1: none runs
+	sent    ivs.Session // what it writes
+	stored  ivs.Session // what the last good one wrote
 
 	away    outage
 	pause   time.Duration // before the next try; 0: the last one went well
 	retryAt time.Time
 }
 
+func newRecord(store Store, wait time.Duration, log *slog.Logger, s ivs.Session) *record {
+	return &record{store: store, wait: wait, log: log, s: s, newest: s.Created, wrote: make(chan error, 1), writing: -1}
+}
+
 // open stores the session and its Session Created.
 func (r *record) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.wait)
 	defer cancel()
-	r.newest = r.s.Created
 	ev := ivs.NewEvent(r.s, ivs.StreamStateChange, ivs.SessionCreated, r.s.Created)
 	return r.store.OpenSession(ctx, r.s, ev)
 }
@@ -78,38 +90,58 @@ func (r *record) ingest(in *ivs.Ingest) {
 	r.dirty = true
 }
 
-// due reports whether there is something to write and it may be tried now.
-func (r *record) due() bool {
-	return (r.dirty || len(r.pending) > 0) && (r.pause == 0 || !time.Now().Before(r.retryAt))
+// unsaved reports whether there is something to write.
+func (r *record) unsaved() bool { return r.dirty || len(r.pending) > 0 }
+
+// save starts a write if there is something to write, none runs and the pause
+// after a failure is over. Its outcome comes from wrote and goes to took.
+func (r *record) save(ctx context.Context) {
+	if !r.unsaved() || r.writing >= 0 || time.Now().Before(r.retryAt) {
+		return
+	}
+	s, evs := r.s, slices.Clone(r.pending)
+	r.sent, r.writing, r.dirty = s, len(evs), false
+	r.writes.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, r.wait)
+		defer cancel()
+		r.wrote <- r.store.SaveSession(ctx, s, evs...)
+	})
 }
 
-// save writes the session and its pending events in one transaction.
-func (r *record) save(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, r.wait)
-	defer cancel()
-	if err := r.store.SaveSession(ctx, r.s, r.pending...); err != nil {
+// took notes how a write went.
+func (r *record) took(err error) {
+	n := r.writing
+	r.writing = -1
+	if err != nil {
 		r.away.begin(r.log, "save session", err)
+		r.dirty = true
 		r.pause = min(max(2*r.pause, firstPause), maxPause)
 		r.retryAt = time.Now().Add(r.pause)
-		return err
+		return
 	}
 	r.away.over(r.log)
-	r.pending, r.dirty, r.pause = nil, false, 0
-	return nil
+	r.pending = slices.Delete(r.pending, 0, n)
+	r.stored = r.sent
+	r.pause, r.retryAt = 0, time.Time{}
 }
 
-// settle saves until it has succeeded, the store says that it knows no such
+// settle saves until all is stored, the store says that it knows no such
 // session, or ctx is over.
 func (r *record) settle(ctx context.Context) error {
-	for {
-		err := r.save(ctx)
-		if err == nil || ivs.CodeOf(err) == ivs.NotFound {
+	for r.unsaved() || r.writing >= 0 {
+		if r.save(ctx); r.writing < 0 {
+			if !sleep(ctx, time.Until(r.retryAt)) {
+				return context.Cause(ctx)
+			}
+			continue
+		}
+		err := <-r.wrote // a write ends with ctx
+		r.took(err)
+		if ivs.CodeOf(err) == ivs.NotFound {
 			return nil
 		}
-		if !sleep(ctx, r.pause) {
-			return err
-		}
 	}
+	return nil
 }
 
 // sleep waits for d and reports whether it did; if not, ctx is over.

@@ -49,10 +49,10 @@ type live struct {
 	health    verdict
 	shown     *entry // guarded by Registry.mu; nil: not to be seen
 
-	feed sync.Mutex // held while the pipeline is written to or closed
+	feed sync.Mutex // held while a unit is written; after it, pipe is none
 
 	// Owned by the session's goroutine.
-	rec     record
+	rec     *record
 	rates   health.Sampler
 	fps     framerate
 	visible bool // in the roster
@@ -79,7 +79,7 @@ func (r *Registry) newLive(ch ivs.Channel, q ingest.Request) *live {
 		over:    make(chan struct{}),
 		opened:  make(chan error, 1),
 		changed: make(chan struct{}, 1),
-		rec:     record{store: r.Store, wait: r.storeWait(), log: log, s: s},
+		rec:     newRecord(r.Store, r.storeWait(), log, s),
 	}
 }
 
@@ -90,6 +90,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func (l *live) run(ctx context.Context) {
 	defer l.abandon()
 	defer l.reg.release(l)
+	defer l.rec.writes.Wait()
 	exists, err := l.open(ctx)
 	if err != nil {
 		l.End(err)
@@ -159,6 +160,9 @@ func (l *live) carry(ctx context.Context) {
 		case <-tick.C:
 			l.judge(time.Now())
 			l.save(ctx)
+		case err := <-l.rec.wrote:
+			l.saved(err)
+			l.save(ctx)
 		case <-longest.C:
 			l.stop(ivs.Errorf(ivs.QuotaExceeded, "a stream lasts at most %v", l.reg.maxDuration()))
 		}
@@ -214,16 +218,19 @@ func (l *live) refresh() {
 	l.rec.ingest(describe(declared, tracks, l.fps.value))
 }
 
-// save writes what is not stored yet. A store that is away costs nothing but
-// the delay: the next beat tries again.
+// save has what is not stored yet written, beside the session's goroutine.
 func (l *live) save(ctx context.Context) {
-	if !l.rec.due() {
-		return
-	}
 	l.rec.s.LastMedia = l.mediaTime()
-	if err := l.rec.save(ctx); err == nil && !l.rec.s.Started.IsZero() && !l.visible {
+	l.rec.save(ctx)
+}
+
+// saved notes how that went. A store that is away costs nothing but the delay:
+// the next beat tries again.
+func (l *live) saved(err error) {
+	l.rec.took(err)
+	if !l.visible && !l.rec.stored.Started.IsZero() {
 		l.visible = true
-		l.reg.show(l, l.rec.s)
+		l.reg.show(l, l.rec.stored)
 	}
 }
 

@@ -16,10 +16,8 @@ type failure struct {
 // The failures, with the codes and texts that Amazon IVS and its player use.
 var (
 	badToken    = failure{http.StatusForbidden, "invalid_playback_auth_token", "token contains an invalid number of segments"}
-	forbidden   = failure{http.StatusForbidden, "playback_auth_error", "Forbidden"}
 	offline     = failure{http.StatusNotFound, "transcode_does_not_exist", "transcode does not exist"}
 	noChannel   = failure{http.StatusNotFound, "channel_not_found", "Can not find channel"}
-	gone        = failure{http.StatusNotFound, "transcode_does_not_exist", "transcode does not exist"}
 	notFound    = failure{http.StatusNotFound, "not_found", "not found"}
 	unavailable = failure{http.StatusServiceUnavailable, "service_unavailable", "try again later"}
 )

@@ -161,7 +161,7 @@ func (s *Server) segment(w http.ResponseWriter, r *http.Request, id, rendition s
 	}
 	seg, ok := window.Snapshot().Segment(msn)
 	if !ok {
-		refuse(w, r, gone)
+		refuse(w, r, offline)
 		return
 	}
 	h := w.Header()
@@ -180,16 +180,16 @@ func (s *Server) segment(w http.ResponseWriter, r *http.Request, id, rendition s
 func (s *Server) window(w http.ResponseWriter, r *http.Request, id, rendition string) (*hls.Window, bool) {
 	stream, snapshot, ok := s.Streams.Stream(id)
 	if !ok {
-		refuse(w, r, gone)
+		refuse(w, r, offline)
 		return nil, false
 	}
 	if snapshot.Channel.Authorized {
-		refuse(w, r, forbidden)
+		refuse(w, r, badToken)
 		return nil, false
 	}
 	window, ok := stream.Window(rendition)
 	if !ok {
-		refuse(w, r, gone)
+		refuse(w, r, offline)
 	}
 	return window, ok
 }

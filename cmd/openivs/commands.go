@@ -36,13 +36,15 @@ Every setting is a flag, a variable in the environment (--tls-cert is OPENIVS_TL
 
 Exit codes: 0 all went well, 1 something failed, 2 the command line or a setting is wrong.`
 
-var groups = []kong.Group{
-	{Key: "run", Title: "Running a server:"},
-	{Key: "keep", Title: "Keeping what it holds:"},
-	{Key: "place", Title: "Which server:"},
-	{Key: "reach", Title: "How it is reached:"},
-	{Key: "identity", Title: "What it stands for:"},
-	{Key: "operation", Title: "How it works:"},
+func groups() []kong.Group {
+	return []kong.Group{
+		{Key: "run", Title: "Running a server:"},
+		{Key: "keep", Title: "Keeping what it holds:"},
+		{Key: "place", Title: "Which server:"},
+		{Key: "reach", Title: "How it is reached:"},
+		{Key: "identity", Title: "What it stands for:"},
+		{Key: "operation", Title: "How it works:"},
+	}
 }
 
 // placeFlags say which server's directory a command is about.

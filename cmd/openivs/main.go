@@ -46,7 +46,7 @@ func (p *program) run(ctx context.Context) int {
 	parser, err := kong.New(new(commands),
 		kong.Name("openivs"), kong.Description(description), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-		kong.ExplicitGroups(groups), kong.Writers(p.stdout, p.stderr), settingsHelp(),
+		kong.ExplicitGroups(groups()), kong.Writers(p.stdout, p.stderr), settingsHelp(),
 		kong.Exit(func(c int) { code, done = c, true }),
 		kong.Bind(p), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *program) run(ctx context.Context) int {
 		return p.fail(exitUsage, fmt.Errorf(`%w; "openivs --help" says what there is`, err))
 	}
 	err = command.Run()
-	if _, wrong := errors.AsType[config.Problems](err); wrong {
+	if _, wrong := errors.AsType[config.SettingErrors](err); wrong {
 		return p.fail(exitUsage, err)
 	}
 	if err != nil {

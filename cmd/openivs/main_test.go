@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -366,7 +365,7 @@ func TestEnvIsEvaluatedByAShell(t *testing.T) {
 
 func TestCLIVersionWithoutACLI(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if v := cliVersion(context.Background()); needsFunction(v) {
+	if v := cliVersion(t.Context()); needsFunction(v) {
 		t.Errorf("without a CLI the version is %v and a function is defined", v)
 	}
 }

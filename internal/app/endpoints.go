@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"openivs/internal/config"
@@ -73,22 +74,15 @@ func playbackBase(cfg *config.Config, ports []uint16) string {
 // choose returns the port that is wanted if it is there, else the first that is
 // not among others, else the first.
 func choose(ports []uint16, want uint16, others ...uint16) uint16 {
-	best := ports[0]
-	for i := len(ports) - 1; i >= 0; i-- {
-		taken := false
-		for _, o := range others {
-			taken = taken || ports[i] == o
-		}
-		if !taken {
-			best = ports[i]
-		}
+	if slices.Contains(ports, want) {
+		return want
 	}
 	for _, p := range ports {
-		if p == want {
-			best = p
+		if !slices.Contains(others, p) {
+			return p
 		}
 	}
-	return best
+	return ports[0]
 }
 
 // address returns HOST, with the port unless it is the usual one.

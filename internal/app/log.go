@@ -5,30 +5,32 @@ import (
 	"log/slog"
 )
 
-// logKeys is every attribute key that a log line of ours may have, so that a
+// logKeys returns every attribute key that a log line of ours may have, so that a
 // search for one finds all of its kind. A key that is missing here is added
 // here before it is used.
-var logKeys = []string{
-	"channel",   // ARN of a channel
-	"session",   // stream id
-	"remote",    // address and port of a peer
-	"rendition", // name of a rendition
-	"op",        // what was being done: an API operation, a step, an RTMP command
-	"err",       // what went wrong
-	"took",      // how long it took
-	"addr",      // address of ours
-	"url",       // URL of ours
-	"file",      // path of a file
-	"version",   // version of this program
-	"status",    // HTTP status
-	"request",   // id of an API request
-	"protocol",  // rtmp, rtmps, http
-	"count",     // how many
-	"at",        // when it happened, where that is not now
-	"reason",    // why a session ended
-	"dropped",   // messages of a publisher that were passed over
-	"malformed", // messages of a publisher that could not be read
-	"stack",     // of a panic
+func logKeys() []string {
+	return []string{
+		"channel",   // ARN of a channel
+		"session",   // stream id
+		"remote",    // address and port of a peer
+		"rendition", // name of a rendition
+		"op",        // what was being done: an API operation, a step, an RTMP command
+		"err",       // what went wrong
+		"took",      // how long it took
+		"addr",      // address of ours
+		"url",       // URL of ours
+		"file",      // path of a file
+		"version",   // version of this program
+		"status",    // HTTP status
+		"request",   // id of an API request
+		"protocol",  // rtmp, rtmps, http
+		"count",     // how many
+		"at",        // when it happened, where that is not now
+		"reason",    // why a session ended
+		"dropped",   // messages of a publisher that were passed over
+		"malformed", // messages of a publisher that could not be read
+		"stack",     // of a panic
+	}
 }
 
 // NewLog returns a logger that writes lines of a format, "text" or "json", to w.

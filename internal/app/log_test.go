@@ -14,7 +14,7 @@ import (
 
 // TestEveryLogKeyIsListed reads the source of everything that logs.
 func TestEveryLogKeyIsListed(t *testing.T) {
-	used := map[string]bool{}
+	known, used := logKeys(), map[string]bool{}
 	for _, root := range []string{"..", filepath.Join("..", "..", "cmd", "openivs")} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -27,7 +27,7 @@ func TestEveryLogKeyIsListed(t *testing.T) {
 			ast.Inspect(f, func(n ast.Node) bool {
 				for _, key := range keysOf(n) {
 					used[key] = true
-					if !slices.Contains(logKeys, key) {
+					if !slices.Contains(known, key) {
 						t.Errorf("%s logs %q, which is not in logKeys", path, key)
 					}
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -26,12 +27,12 @@ func (s *steps) add(op string, limit time.Duration, do func(ctx context.Context)
 // ctx ends, no step is waited for any longer, but each still runs.
 func (s steps) run(ctx context.Context, log *slog.Logger) error {
 	var all error
-	for i := len(s) - 1; i >= 0; i-- {
+	for _, step := range slices.Backward(s) {
 		start := time.Now()
-		err := s[i].run(ctx)
-		log.Debug("stopped", "op", s[i].op, "took", time.Since(start))
+		err := step.run(ctx)
+		log.Debug("stopped", "op", step.op, "took", time.Since(start))
 		if err != nil {
-			all = errors.Join(all, fmt.Errorf("%s: %w", s[i].op, err))
+			all = errors.Join(all, fmt.Errorf("%s: %w", step.op, err))
 		}
 	}
 	return all

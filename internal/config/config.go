@@ -61,10 +61,10 @@ type given struct {
 	origin string
 }
 
-// Load returns the settings in force. Its error is Problems if anything is
+// Load returns the settings in force. Its error is SettingErrors if anything is
 // wrong with them.
 func Load(src Source) (*Config, error) {
-	var probs Problems
+	var probs SettingErrors
 	env := fromEnvironment(src.Environ, &probs)
 	flags := fromFlags(src.Flags, &probs)
 	data := overrule("data", nil, env, flags)
@@ -81,7 +81,7 @@ func Load(src Source) (*Config, error) {
 	}
 
 	c := new(Config)
-	for _, s := range settings {
+	for _, s := range Settings() {
 		g := overrule(s.Name, file, env, flags)
 		wrong, cure := s.set(c, g.values)
 		if wrong != "" {
@@ -103,8 +103,8 @@ func overrule(name string, file, env, flags map[string]given) given {
 			return g
 		}
 	}
-	i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })
-	return given{settings[i].Default, "default"}
+	s, _ := find(name)
+	return given{s.Default, "default"}
 }
 
 // origin returns where a setting came from.
@@ -118,7 +118,7 @@ func (c *Config) origin(name string) string {
 }
 
 // check finds what is wrong with settings together.
-func (c *Config) check(probs *Problems) {
+func (c *Config) check(probs *SettingErrors) {
 	if (c.TLSCert == "") == (c.TLSKey == "") {
 		return
 	}
@@ -129,8 +129,8 @@ func (c *Config) check(probs *Problems) {
 	probs.add(have, c.origin(have), "it is given without "+miss, "give both, or neither for a self-signed certificate")
 }
 
-// Problems is everything wrong with the settings.
-type Problems []Problem
+// SettingErrors is everything that is wrong with the settings.
+type SettingErrors []Problem
 
 // A Problem is one thing wrong with one setting.
 type Problem struct {
@@ -141,7 +141,7 @@ type Problem struct {
 }
 
 // Error returns one line for each problem.
-func (p Problems) Error() string {
+func (p SettingErrors) Error() string {
 	lines := make([]string, len(p))
 	for i, q := range p {
 		lines[i] = q.String()
@@ -154,6 +154,6 @@ func (p Problem) String() string {
 	return p.Setting + " (" + p.Origin + "): " + p.Wrong + "; " + p.Cure
 }
 
-func (p *Problems) add(setting, origin, wrong, cure string) {
+func (p *SettingErrors) add(setting, origin, wrong, cure string) {
 	*p = append(*p, Problem{setting, origin, wrong, cure})
 }

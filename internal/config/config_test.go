@@ -118,9 +118,9 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 		Environ: []string{"OPENIVS_LOG_LVL=info", "OPENIVS_SESSION_RETENTION=5m", "OPENIVS_DATABASE=mysql://u:hunter2@h/d"},
 		Flags:   map[string][]string{"tls-cert": {file(t, "x")}, "public-host": {"https://live.example.com"}, "region": {"a", "b"}, "x": {"y"}},
 	})
-	probs, ok := errors.AsType[config.Problems](err)
+	probs, ok := errors.AsType[config.SettingErrors](err)
 	if !ok {
-		t.Fatalf("Load's error is %T %v, want Problems", err, err)
+		t.Fatalf("Load's error is %T %v, want SettingErrors", err, err)
 	}
 	type want struct{ setting, origin, says string }
 	for _, w := range []want{
@@ -274,25 +274,4 @@ func TestHostileFiles(t *testing.T) {
 	if _, err := config.Load(config.Source{File: filepath.Join(t.TempDir(), "none")}); err == nil {
 		t.Error("a named file that does not exist is passed over")
 	}
-}
-
-func FuzzFile(f *testing.F) {
-	example, err := os.ReadFile(filepath.Join("..", "..", "openivs.example.yaml"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(example)
-	f.Add([]byte("listen: &a [*a]\n? {a: b}\n: c\n<<: *a\n"))
-	f.Add([]byte("region: !!binary aGk=\naccount: 0o17\n"))
-	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, text []byte) {
-		path := filepath.Join(dir, "fuzz.yaml")
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := config.Load(config.Source{File: path})
-		if err == nil && (len(c.Listen) == 0 || len(c.Account) != 12) {
-			t.Errorf("%q gives %+v", text, c)
-		}
-	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,74 +44,88 @@ func (s *Setting) shown(values []string) []string {
 }
 
 // Settings returns every setting there is, in the order they are printed.
-func Settings() []Setting { return append([]Setting(nil), settings...) }
+func Settings() []Setting {
+	return slices.Concat(whatItKeeps(), whereItIs(), howItWorks())
+}
 
-var settings = []Setting{
-	{
-		Name: "data", Default: []string{"./openivs-data"}, Path: true,
-		Help: "Directory that holds everything: database, keys, certificates, recordings.",
-		set:  text(func(c *Config) *string { return &c.Data }, present),
-	},
-	{
-		Name: "listen", Default: []string{":4500"}, Repeats: true,
-		Help: "HOST:PORT to listen on; each speaks HTTP, HTTPS, RTMP and RTMPS. Port 0 picks a free one.",
-		set:  setListen,
-	},
-	{
-		Name: "public-host", Default: []string{"127.0.0.1"},
-		Help: "Host name or address, without a port, that encoders and viewers reach this server by.",
-		set:  text(func(c *Config) *string { return &c.PublicHost }, isHost),
-	},
-	{
-		Name: "playback-base", Default: []string{""},
-		Help: "URL that every playbackUrl starts with; made from public-host unless set.",
-		set:  text(func(c *Config) *string { return &c.PlaybackBase }, optional(isBase)),
-	},
-	{
-		Name: "tls-cert", Default: []string{""}, Path: true,
-		Help: "PEM file with the certificate and its chain, read again when it changes; self-signed unless set.",
-		set:  text(func(c *Config) *string { return &c.TLSCert }, optional(readable)),
-	},
-	{
-		Name: "tls-key", Default: []string{""}, Path: true,
-		Help: "PEM file with the private key of tls-cert.",
-		set:  text(func(c *Config) *string { return &c.TLSKey }, optional(readable)),
-	},
-	{
-		Name: "database", Default: []string{SQLite},
-		Help: "sqlite, which is a file in the data directory, or postgres://USER:PASSWORD@HOST:PORT/NAME.",
-		set:  text(func(c *Config) *string { return &c.Database }, isDatabase), hide: hidePassword,
-	},
-	{
-		Name: "master-key-file", Default: []string{""}, Path: true,
-		Help: "File with the key that seals secrets in the database; master.key in the data directory unless set.",
-		set:  text(func(c *Config) *string { return &c.MasterKeyFile }, none),
-	},
-	{
-		Name: "region", Default: []string{"us-east-1"},
-		Help: "AWS region that this server stands for; requests signed for another are refused.",
-		set:  text(func(c *Config) *string { return &c.Region }, isRegion),
-	},
-	{
-		Name: "account", Default: []string{"000000000000"},
-		Help: "AWS account id that this server stands for, 12 digits; part of every ARN.",
-		set:  text(func(c *Config) *string { return &c.Account }, isAccount),
-	},
-	{
-		Name: "log-format", Default: []string{"text"},
-		Help: "Form of the log on standard error: text or json.",
-		set:  text(func(c *Config) *string { return &c.LogFormat }, isOneOf("text", "json")),
-	},
-	{
-		Name: "log-level", Default: []string{"info"},
-		Help: "Least severe line that is logged: debug, info, warn or error.",
-		set:  setLogLevel,
-	},
-	{
-		Name: "session-retention", Default: []string{"60d"},
-		Help: "How long an ended session stays readable, such as 60d or 36h; at least 1h.",
-		set:  setRetention,
-	},
+func whatItKeeps() []Setting {
+	return []Setting{
+		{
+			Name: "data", Default: []string{"./openivs-data"}, Path: true,
+			Help: "Directory that holds everything: database, keys, certificates, recordings.",
+			set:  text(func(c *Config) *string { return &c.Data }, present),
+		},
+		{
+			Name: "database", Default: []string{SQLite},
+			Help: "sqlite, which is a file in the data directory, or postgres://USER:PASSWORD@HOST:PORT/NAME.",
+			set:  text(func(c *Config) *string { return &c.Database }, isDatabase), hide: hidePassword,
+		},
+		{
+			Name: "master-key-file", Default: []string{""}, Path: true,
+			Help: "File with the key that seals secrets in the database; master.key in the data directory unless set.",
+			set:  text(func(c *Config) *string { return &c.MasterKeyFile }, none),
+		},
+	}
+}
+
+func whereItIs() []Setting {
+	return []Setting{
+		{
+			Name: "listen", Default: []string{":4500"}, Repeats: true,
+			Help: "HOST:PORT to listen on; each speaks HTTP, HTTPS, RTMP and RTMPS. Port 0 picks a free one.",
+			set:  setListen,
+		},
+		{
+			Name: "public-host", Default: []string{"127.0.0.1"},
+			Help: "Host name or address, without a port, that encoders and viewers reach this server by.",
+			set:  text(func(c *Config) *string { return &c.PublicHost }, isHost),
+		},
+		{
+			Name: "playback-base", Default: []string{""},
+			Help: "URL that every playbackUrl starts with; made from public-host unless set.",
+			set:  text(func(c *Config) *string { return &c.PlaybackBase }, optional(isBase)),
+		},
+		{
+			Name: "tls-cert", Default: []string{""}, Path: true,
+			Help: "PEM file with the certificate and its chain, read again when it changes; self-signed unless set.",
+			set:  text(func(c *Config) *string { return &c.TLSCert }, optional(readable)),
+		},
+		{
+			Name: "tls-key", Default: []string{""}, Path: true,
+			Help: "PEM file with the private key of tls-cert.",
+			set:  text(func(c *Config) *string { return &c.TLSKey }, optional(readable)),
+		},
+	}
+}
+
+func howItWorks() []Setting {
+	return []Setting{
+		{
+			Name: "region", Default: []string{"us-east-1"},
+			Help: "AWS region that this server stands for; requests signed for another are refused.",
+			set:  text(func(c *Config) *string { return &c.Region }, isRegion),
+		},
+		{
+			Name: "account", Default: []string{"000000000000"},
+			Help: "AWS account id that this server stands for, 12 digits; part of every ARN.",
+			set:  text(func(c *Config) *string { return &c.Account }, isAccount),
+		},
+		{
+			Name: "log-format", Default: []string{"text"},
+			Help: "Form of the log on standard error: text or json.",
+			set:  text(func(c *Config) *string { return &c.LogFormat }, isOneOf("text", "json")),
+		},
+		{
+			Name: "log-level", Default: []string{"info"},
+			Help: "Least severe line that is logged: debug, info, warn or error.",
+			set:  setLogLevel,
+		},
+		{
+			Name: "session-retention", Default: []string{"60d"},
+			Help: "How long an ended session stays readable, such as 60d or 36h; at least 1h.",
+			set:  setRetention,
+		},
+	}
 }
 
 // text returns a setter for one string that keeps a rule.
@@ -268,10 +283,8 @@ func isAccount(v string) (wrong, cure string) {
 
 func isOneOf(allowed ...string) func(string) (string, string) {
 	return func(v string) (string, string) {
-		for _, a := range allowed {
-			if v == a {
-				return "", ""
-			}
+		if slices.Contains(allowed, v) {
+			return "", ""
 		}
 		return fmt.Sprintf("%q is not one of its values", v), "give one of: " + strings.Join(allowed, ", ")
 	}

@@ -20,9 +20,15 @@ const (
 	maxFile  = 1 << 20 // bytes of a configuration file; a full one has about 3,000
 )
 
-// notSettings are OPENIVS_ variables that mean something else: where the file
-// is, and what "openivs env" exports.
-var notSettings = []string{"OPENIVS_CONFIG", "OPENIVS_API", "OPENIVS_RTMP", "OPENIVS_RTMPS", "OPENIVS_PLAYBACK", "OPENIVS_CONSOLE"}
+// notSetting reports whether an OPENIVS_ variable means something else: where
+// the file is, or what "openivs env" exports.
+func notSetting(name string) bool {
+	switch name {
+	case "OPENIVS_CONFIG", "OPENIVS_API", "OPENIVS_RTMP", "OPENIVS_RTMPS", "OPENIVS_PLAYBACK", "OPENIVS_CONSOLE":
+		return true
+	}
+	return false
+}
 
 // injected reports whether Kubernetes sets a variable for a service that is
 // called openivs.
@@ -31,7 +37,7 @@ func injected(name string) bool {
 }
 
 func find(name string) (Setting, bool) {
-	for _, s := range settings {
+	for _, s := range Settings() {
 		if s.Name == name {
 			return s, true
 		}
@@ -48,7 +54,7 @@ func variable(environ []string, name string) string {
 	return ""
 }
 
-func fromFlags(flags map[string][]string, probs *Problems) map[string]given {
+func fromFlags(flags map[string][]string, probs *SettingErrors) map[string]given {
 	out := map[string]given{}
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		s, known := find(name)
@@ -65,18 +71,18 @@ func fromFlags(flags map[string][]string, probs *Problems) map[string]given {
 }
 
 // fromEnvironment reads the OPENIVS_ variables. An empty one counts as not set.
-func fromEnvironment(environ []string, probs *Problems) map[string]given {
+func fromEnvironment(environ []string, probs *SettingErrors) map[string]given {
 	out := map[string]given{}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, prefix) || value == "" || slices.Contains(notSettings, name) || injected(name) {
+		if !strings.HasPrefix(name, prefix) || value == "" || notSetting(name) || injected(name) {
 			continue
 		}
 		setting := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, prefix), "_", "-"))
 		s, known := find(setting)
 		if !known || s.Env() != name {
 			var all []string
-			for _, s := range settings {
+			for _, s := range Settings() {
 				all = append(all, s.Env())
 			}
 			probs.add(name, "environment", "there is no such setting", meant("$", name, all))
@@ -102,7 +108,7 @@ func splitList(v string) []string {
 // fileIn returns where the configuration file of a data directory is.
 func fileIn(data string) string { return filepath.Join(data, fileName) }
 
-func fromFile(path string, required bool, probs *Problems) map[string]given {
+func fromFile(path string, required bool, probs *SettingErrors) map[string]given {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && !required {
 		return nil
@@ -121,7 +127,7 @@ func fromFile(path string, required bool, probs *Problems) map[string]given {
 }
 
 // parseFile reads the settings in the text of a file.
-func parseFile(path string, text []byte, probs *Problems) map[string]given {
+func parseFile(path string, text []byte, probs *SettingErrors) map[string]given {
 	if len(text) > maxFile {
 		probs.add("config", path, fmt.Sprintf("it has more than %d bytes", maxFile), "name a configuration file")
 		return nil
@@ -183,9 +189,9 @@ func scalars(s Setting, n *yaml.Node) (values []string, wrong, cure string) {
 }
 
 func names() []string {
-	out := make([]string, len(settings))
-	for i, s := range settings {
-		out[i] = s.Name
+	var out []string
+	for _, s := range Settings() {
+		out = append(out, s.Name)
 	}
 	return out
 }

@@ -10,14 +10,14 @@ import (
 // It holds none back: a connection waits for Accept among the pending ones of
 // its Mux, and is closed if its time is up first.
 type Outlet struct {
-	once   sync.Once
-	close  sync.Once
+	opened sync.Once
+	shut   sync.Once
 	conns  chan net.Conn
 	closed chan struct{}
 }
 
-func (o *Outlet) init() {
-	o.once.Do(func() {
+func (o *Outlet) open() {
+	o.opened.Do(func() {
 		o.conns = make(chan net.Conn)
 		o.closed = make(chan struct{})
 	})
@@ -25,7 +25,7 @@ func (o *Outlet) init() {
 
 // Accept waits for the next connection.
 func (o *Outlet) Accept() (net.Conn, error) {
-	o.init()
+	o.open()
 	select {
 	case c := <-o.conns:
 		return c, nil
@@ -36,8 +36,8 @@ func (o *Outlet) Accept() (net.Conn, error) {
 
 // Close makes Accept fail; connections that come for o are closed from now on.
 func (o *Outlet) Close() error {
-	o.init()
-	o.close.Do(func() { close(o.closed) })
+	o.open()
+	o.shut.Do(func() { close(o.closed) })
 	return nil
 }
 
@@ -47,7 +47,7 @@ func (o *Outlet) Addr() net.Addr { return &net.TCPAddr{} }
 
 // deliver gives c to Accept, or closes it when ctx ends or o is closed.
 func (o *Outlet) deliver(ctx context.Context, c net.Conn) {
-	o.init()
+	o.open()
 	select {
 	case o.conns <- c:
 	case <-o.closed:

@@ -386,3 +386,103 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestDatesAreTheArrivalOfTheStart(t *testing.T) {
+	p := newPublisher(t)
+	p.write(mediatest.Shift(mediatest.Reordered(t).Units(9*time.Second), time.Hour))
+	for i, e := range p.reader.entries {
+		if want := mediatest.Epoch.Add(time.Duration(i) * 2 * time.Second); !e.date.Equal(want) {
+			t.Errorf("segment %d is dated %v, want %v", i, e.date, want)
+		}
+	}
+}
+
+func TestFactsAreMeasured(t *testing.T) {
+	clip := mediatest.Plain(t)
+	silent := *clip.Video // about its framerate
+	silent.Picture.Framerate = 0
+	p := newPublisher(t)
+	var bits []int
+	p.write(func(yield func(media.Unit) bool) {
+		for u := range clip.Units(11 * time.Second) {
+			if u.Track.Kind == media.Video {
+				u.Track = &silent
+				if u.DTS >= 4*media.Clock && u.DTS < 6*media.Clock {
+					u.Data = append(u.Data[:len(u.Data):len(u.Data)], mediatest.Join(make([]byte, 2000))...)
+				}
+			}
+			if !yield(u) {
+				return
+			}
+		}
+	})
+	snap := p.packager.Window.Snapshot()
+	sum, peak := 0, 0
+	for _, seg := range snap.Segments {
+		bits = append(bits, len(seg.Data)*8)
+		sum += len(seg.Data) * 8
+		peak = max(peak, len(seg.Data)*8)
+	}
+	if f := snap.Facts; int(f.Peak) != peak/2 || int(f.Average) != sum/len(bits)/2 || f.Framerate != 30 {
+		t.Errorf("peak %d, average %d, %v pictures a second; want %d, %d, 30 from segments of %v bits",
+			f.Peak, f.Average, f.Framerate, peak/2, sum/len(bits)/2, bits)
+	}
+	if f := snap.Facts; f.Video != &silent || f.Audio != clip.Audio {
+		t.Error("the facts are of other tracks")
+	}
+}
+
+func TestClockThatStumblesIsHeldStill(t *testing.T) {
+	clip := mediatest.Plain(t)
+	p := newPublisher(t)
+	p.write(func(yield func(media.Unit) bool) {
+		for n := range 300 {
+			u := clip.Picture(n)
+			if n%7 == 3 {
+				u.DTS -= 9000 // 100 ms
+				u.PTS -= 9000
+			}
+			if !yield(u) {
+				return
+			}
+		}
+	})
+	p.close(true)
+	pictures := 0
+	for i, e := range p.reader.entries {
+		pictures += len(p.reader.segments[i].pictures)
+		if e.discontinuity {
+			t.Errorf("segment %d is a discontinuity", i)
+		}
+	}
+	if pictures != 300 {
+		t.Errorf("%d pictures, want 300", pictures)
+	}
+}
+
+func TestHoleBetweenPicturesIsNotSpanned(t *testing.T) {
+	clip := mediatest.Plain(t)
+	p := newPublisher(t)
+	p.write(mediatest.Only(media.Video, clip.Units(6*time.Second)))
+	p.write(func(yield func(media.Unit) bool) {
+		for u := range mediatest.Only(media.Video, mediatest.Shift(clip.Units(8*time.Second), 6*time.Second)) {
+			// No pictures for 1.4 s, and no keyframe just after.
+			if hole := u.DTS >= 7*media.Clock+90*600 && u.DTS < 9*media.Clock; !hole && !yield(u) {
+				return
+			}
+		}
+	})
+	p.close(true)
+	breaks := 0
+	for i, e := range p.reader.entries {
+		if e.discontinuity {
+			breaks++
+		}
+		if !p.reader.segments[i].key {
+			t.Errorf("segment %d does not begin with a keyframe", i)
+		}
+	}
+	if breaks != 1 {
+		t.Errorf("%d discontinuities in segments of %v s, want 1", breaks, durations(&p.reader))
+	}
+}

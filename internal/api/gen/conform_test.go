@@ -25,8 +25,8 @@ func serve(s ivsapi.Service) *restjson.Handler {
 }
 
 // send calls an operation with the members of an input where they belong.
-func send(t testing.TB, h http.Handler, m *Model, op Operation, input object) *httptest.ResponseRecorder {
-	t.Helper()
+func send(tb testing.TB, h http.Handler, m *Model, op Operation, input object) *httptest.ResponseRecorder {
+	tb.Helper()
 	path, query, body := op.Path, url.Values{}, object{}
 	for name, v := range input {
 		member, _ := m.shape(op.Input).Members.Get(name)
@@ -43,7 +43,7 @@ func send(t testing.TB, h http.Handler, m *Model, op Operation, input object) *h
 	}
 	b, err := json.Marshal(body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := httptest.NewRequest(op.Method, path+"?"+query.Encode(), bytes.NewReader(b))
 	w := httptest.NewRecorder()
@@ -81,7 +81,7 @@ func TestEveryOperationFollowsTheModel(t *testing.T) {
 			for _, n := range in.Members.Names {
 				member, _ := in.Members.Get(n)
 				required := slices.Contains(in.Required, n)
-				for _, v := range append(values(m, member.Shape), value{"null", null{}, !required}) {
+				for _, v := range append(values(m, member.Shape), value{"null", null, !required}) {
 					if sendable(member, v.json) {
 						expect(t, send(t, h, m, op, with(whole, n, v.json)), op, name+"."+n, v)
 					}

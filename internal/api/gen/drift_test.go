@@ -27,8 +27,7 @@ var (
 func TestShapesAreThoseOfTheSDK(t *testing.T) {
 	service, client := reflect.TypeFor[ivsapi.Service](), reflect.TypeFor[*ivs.Client]()
 	d := &drift{t: t, seen: make(map[[2]reflect.Type]bool)}
-	for i := range client.NumMethod() {
-		m := client.Method(i)
+	for m := range client.Methods() {
 		if m.Name == "Options" {
 			continue
 		}
@@ -40,10 +39,9 @@ func TestShapesAreThoseOfTheSDK(t *testing.T) {
 		d.compare(ours.Type.In(1), m.Type.In(2))
 		d.compare(ours.Type.Out(0), m.Type.Out(0))
 	}
-	for i := range service.NumMethod() {
-		name := service.Method(i).Name
-		if _, ok := client.MethodByName(name); ok == slices.Contains(newOperations, name) {
-			t.Errorf("%s: the SDK has it: %t, contrary to the list of what is newer", name, ok)
+	for m := range service.Methods() {
+		if _, ok := client.MethodByName(m.Name); ok == slices.Contains(newOperations, m.Name) {
+			t.Errorf("%s: the SDK has it: %t, contrary to the list of what is newer", m.Name, ok)
 		}
 	}
 	for _, n := range newMembers {
@@ -101,8 +99,7 @@ func (d *drift) values(ours, theirs reflect.Type) {
 }
 
 func (d *drift) members(ours, theirs reflect.Type) {
-	for i := range theirs.NumField() {
-		f := theirs.Field(i)
+	for f := range theirs.Fields() {
 		if !f.IsExported() || f.Name == "ResultMetadata" || modelledHeader(f.Name) {
 			continue
 		}
@@ -113,8 +110,7 @@ func (d *drift) members(ours, theirs reflect.Type) {
 		}
 		d.compare(o.Type, f.Type)
 	}
-	for i := range ours.NumField() {
-		f := ours.Field(i)
+	for f := range ours.Fields() {
 		if _, ok := member(theirs, f.Name); ok {
 			continue
 		}

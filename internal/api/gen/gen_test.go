@@ -153,11 +153,11 @@ func TestMatcher(t *testing.T) {
 // whole is a pattern of the model as a regular expression for all of a string.
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile(`\A(?:` + pattern + `)\z`) }
 
-func model(t testing.TB) *Model {
-	t.Helper()
+func model(tb testing.TB) *Model {
+	tb.Helper()
 	m, err := ReadModel(modelFile)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }

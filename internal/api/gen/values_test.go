@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp/syntax"
@@ -20,10 +21,7 @@ type value struct {
 type object = map[string]any
 
 // null is JSON's null, as opposed to nothing.
-type null struct{}
-
-// MarshalJSON writes null.
-func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+var null = raw("null")
 
 // valid is a value that a shape's rules allow, with every member it has.
 func valid(m *Model, shape string) any {
@@ -150,10 +148,7 @@ func integers(s Shape) []value {
 }
 
 // raw is JSON as it stands.
-type raw string
-
-// MarshalJSON writes it as it stands.
-func (r raw) MarshalJSON() ([]byte, error) { return []byte(r), nil }
+type raw = json.RawMessage
 
 func stringValues(s Shape) []value {
 	out := wrong("string")
@@ -194,7 +189,7 @@ func lists(m *Model, s Shape) []value {
 	if s.Max != nil {
 		out = append(out, value{"as many elements as may be", repeat(*s.Max), true}, value{"too many elements", repeat(*s.Max + 1), false})
 	}
-	out = append(out, value{"a null element", []any{null{}}, false})
+	out = append(out, value{"a null element", []any{null}, false})
 	for _, e := range values(m, s.Member) {
 		out = append(out, value{"an element: " + e.name, []any{element, e.json}, e.ok && (s.Max == nil || *s.Max > 1)})
 	}
@@ -211,7 +206,7 @@ func mapValues(m *Model, s Shape) []value {
 		return o
 	}
 	out = append(out, value{"no entries", object{}, true}, value{"as many entries as may be", entries(*s.Max), true},
-		value{"too many entries", entries(*s.Max + 1), false}, value{"a null entry", object{"k": null{}}, false})
+		value{"too many entries", entries(*s.Max + 1), false}, value{"a null entry", object{"k": null}, false})
 	for _, k := range values(m, s.Key) {
 		if text, ok := k.json.(string); ok {
 			out = append(out, value{"a key: " + k.name, object{text: "v"}, whole(m.shape(s.Key).Pattern).MatchString(text) && k.ok || text == "true" || text == "1"})
@@ -234,13 +229,13 @@ func structures(m *Model, s Shape) []value {
 		member, _ := s.Members.Get(n)
 		whole[n] = valid(m, member.Shape)
 	}
-	out = append(out, value{"whole", whole, true}, value{"with a member that nobody knows", with(whole, "unknown", []any{object{}, null{}}), true})
+	out = append(out, value{"whole", whole, true}, value{"with a member that nobody knows", with(whole, "unknown", []any{object{}, null}), true})
 	for _, n := range s.Members.Names {
 		member, _ := s.Members.Get(n)
 		optional := !slices.Contains(s.Required, n)
 		without := maps.Clone(whole)
 		delete(without, n)
-		out = append(out, value{"without " + n, without, optional}, value{"with null for " + n, with(whole, n, null{}), optional})
+		out = append(out, value{"without " + n, without, optional}, value{"with null for " + n, with(whole, n, null), optional})
 		for _, v := range values(m, member.Shape) {
 			out = append(out, value{n + ": " + v.name, with(whole, n, v.json), v.ok})
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 )
 
 // A sink is a ResponseWriter that keeps nothing.
@@ -15,9 +16,10 @@ type sink struct {
 	size   int
 }
 
-func (s *sink) Header() http.Header         { return s.head }
-func (s *sink) WriteHeader(status int)      { s.status = status }
-func (s *sink) Write(b []byte) (int, error) { s.size = len(b); return len(b), nil }
+func (s *sink) Header() http.Header             { return s.head }
+func (s *sink) WriteHeader(status int)          { s.status = status }
+func (s *sink) SetReadDeadline(time.Time) error { return nil }
+func (s *sink) Write(b []byte) (int, error)     { s.size = len(b); return len(b), nil }
 
 // BenchmarkHandler is what the protocol costs: route, read, decode, validate,
 // encode and write, with an operation that only answers.

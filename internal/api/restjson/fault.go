@@ -5,7 +5,7 @@ import "net/http"
 // A Fault is an error as the protocol answers it: the exception's name, its
 // status and a message for people. It is an error too, so that an operation may
 // return one as it stands.
-type Fault struct {
+type Fault struct { //nolint:errname // the protocol's word; most of its life it is an answer, not an error
 	Name    string // such as ResourceNotFoundException
 	Status  int
 	Message string

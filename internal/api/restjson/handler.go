@@ -190,18 +190,17 @@ func (h *Handler) succeed(w http.ResponseWriter, x *exchange, op *Operation, c *
 	if op.Headers {
 		protocolHeaders(head)
 	}
-	head["X-Amzn-Requestid"] = []string{c.requestID}
 	if op.Status == http.StatusNoContent {
+		head["X-Amzn-Requestid"] = []string{c.requestID}
 		w.WriteHeader(op.Status)
 		return
 	}
-	write(w, op.Status, x.answer)
+	write(w, c, op.Status, x.answer)
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, x *exchange, c *call, f Fault) {
 	head := w.Header()
 	protocolHeaders(head)
-	head["X-Amzn-Requestid"] = []string{c.requestID}
 	head["X-Amzn-Errortype"] = []string{f.Name}
 	b := append(x.answer[:0], '{')
 	if c.operation != "" { // what is at an unknown path has nothing to say
@@ -210,13 +209,15 @@ func (h *Handler) refuse(w http.ResponseWriter, x *exchange, c *call, f Fault) {
 		b = append(appendQuoted(append(b, `"message":`...), f.Message), ',')
 	}
 	x.answer = EndObject(b)
-	write(w, f.Status, x.answer)
+	write(w, c, f.Status, x.answer)
 }
 
-func write(w http.ResponseWriter, status int, body []byte) {
+func write(w http.ResponseWriter, c *call, status int, body []byte) {
 	head := w.Header()
-	head["Content-Type"] = []string{"application/json"}
-	head["Content-Length"] = []string{strconv.Itoa(len(body))}
+	values := []string{"application/json", strconv.Itoa(len(body)), c.requestID}
+	head["Content-Type"] = values[0:1:1]
+	head["Content-Length"] = values[1:2:2]
+	head["X-Amzn-Requestid"] = values[2:3:3]
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client is gone if this fails
 }

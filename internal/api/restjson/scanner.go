@@ -208,8 +208,8 @@ func (s *scanner) skip() {
 	var open [maxDepth]byte // the brackets we are in
 	for depth := 0; s.broken == ""; {
 		s.space()
-		switch c := s.peek(); {
-		case c == '{' || c == '[':
+		switch c := s.peek(); c {
+		case '{', '[':
 			if depth == maxDepth {
 				s.fail("it nests deeper than 64 levels")
 				return
@@ -256,18 +256,19 @@ func (s *scanner) scalar(c byte) {
 func (s *scanner) after(open []byte) int {
 	for depth := len(open); depth > 0; depth-- {
 		s.space()
-		switch c := s.peek(); {
-		case c == ',':
+		switch s.peek() {
+		case ',':
 			s.at++
 			if s.space(); open[depth-1] == '{' {
 				s.name()
 			}
 			return depth
-		case c != open[depth-1]+2:
+		case open[depth-1] + 2: // the closing bracket, in ASCII
+			s.at++
+		default:
 			s.fail("a comma or a bracket is missing")
 			return 0
 		}
-		s.at++
 	}
 	return 0
 }

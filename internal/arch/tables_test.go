@@ -31,7 +31,6 @@ var may = map[string][]string{
 	// control path
 	"internal/api/ivsapi": {"internal/api/restjson"},
 	"internal/control":    {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
-	"internal/event":      {"internal/ivs"},
 	"internal/store":      {"internal/ivs", "internal/seal"},
 
 	// the top

@@ -26,6 +26,9 @@ const (
 	// lingerTime is how long a connection that we end is read from, for the peer
 	// to see why before it sees a reset.
 	lingerTime = 2 * time.Second
+
+	// maxLinger is how many bytes are read for that.
+	maxLinger = 8 << 20
 )
 
 // A conn joins a session to its socket.
@@ -198,9 +201,11 @@ func (c *conn) end(cause error) {
 	if !ok || w.CloseWrite() != nil || c.nc.SetReadDeadline(now.Add(lingerTime)) != nil {
 		return
 	}
-	for {
-		if _, err := c.nc.Read(c.buf); err != nil {
+	for got := 0; got < maxLinger; {
+		n, err := c.nc.Read(c.buf)
+		if err != nil {
 			return
 		}
+		got += n
 	}
 }

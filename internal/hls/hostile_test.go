@@ -21,7 +21,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	video := func(n int, step media.Ticks, change func(i int, u *media.Unit)) iter.Seq[media.Unit] {
 		return func(yield func(media.Unit) bool) {
 			for i := range n {
-				u := media.Unit{Track: clip.Video, DTS: media.Ticks(i) * step, Data: small, Key: i == 0, At: mediatest.Epoch}
+				u := media.Unit{Track: clip.Video, DTS: media.Ticks(i) * step, Data: small, Key: i == 0, At: mediatest.Epoch()}
 				u.PTS = u.DTS
 				change(i, &u)
 				if !yield(u) {
@@ -35,12 +35,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		name  string
 		units iter.Seq[media.Unit]
 	}{
-		{"a huge bitrate", video(100, 3000, func(_ int, u *media.Unit) { u.Data = big })},
-		{"a huge bitrate in keyframes", video(100, 3000, func(_ int, u *media.Unit) { u.Data, u.Key = big, true })},
-		{"a clock that stands still", video(100, 0, func(_ int, u *media.Unit) { u.Data = big })},
-		{"a clock that runs back", video(100, -90, func(_ int, u *media.Unit) { u.Data = big })},
-		{"a clock that jumps at each picture", video(100, 1<<40, func(_ int, u *media.Unit) { u.Data, u.Key = big, true })},
-		{"a coding for each picture", video(100, 3000, func(_ int, u *media.Unit) { u.Data, u.Key, u.Track = big, true, coded() })},
+		{"a huge bitrate", video(40, 3000, func(_ int, u *media.Unit) { u.Data = big })},
+		{"a huge bitrate in keyframes", video(40, 3000, func(_ int, u *media.Unit) { u.Data, u.Key = big, true })},
+		{"a clock that stands still", video(40, 0, func(_ int, u *media.Unit) { u.Data = big })},
+		{"a clock that runs back", video(40, -90, func(_ int, u *media.Unit) { u.Data = big })},
+		{"a clock that jumps at each picture", video(40, 1<<40, func(_ int, u *media.Unit) { u.Data, u.Key = big, true })},
+		{"a coding for each picture", video(40, 3000, func(_ int, u *media.Unit) { u.Data, u.Key, u.Track = big, true, coded() })},
 		{"keyframes alone", video(20000, 1500, func(_ int, u *media.Unit) { u.Key = true })},
 		{"one keyframe and no other", video(20000, 3000, func(int, *media.Unit) {})},
 		{"pictures that are never shown", video(20000, 3000, func(_ int, u *media.Unit) { u.PTS = 1 << 50; u.Key = true })},

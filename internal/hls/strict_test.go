@@ -29,7 +29,6 @@ type reader struct {
 	target   int
 	entries  []entry // all there ever were, by media sequence number
 	segments []segment
-	gone     int64 // discontinuities that had left the playlist
 	ended    bool
 }
 

@@ -13,8 +13,13 @@ const (
 	frameSamples = 1024                   // of an AAC-LC frame
 )
 
-// sampleRates are those ADTS has a number for (ISO/IEC 14496-3, table 1.18).
-var sampleRates = []int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
+// rateNumber returns the number that ADTS has for a sample rate, or -1
+// (ISO/IEC 14496-3, table 1.18).
+func rateNumber(hz int) int {
+	return slices.Index([]int{
+		96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+	}, hz)
+}
 
 // adts makes the header that goes before each AAC frame (ISO/IEC 14496-3,
 // 1.A.2.2). Its zero value makes none.
@@ -25,7 +30,7 @@ type adts struct {
 
 func newADTS(t *media.Track) (adts, error) {
 	s := t.Sound
-	rate := slices.Index(sampleRates, s.SampleRate)
+	rate := rateNumber(s.SampleRate)
 	channels := s.Channels
 	if channels == 8 {
 		channels = 7 // 7.1 is channel configuration 7

@@ -15,25 +15,25 @@ import (
 	"openivs/internal/pipeline"
 )
 
-func session(channel, stream string) ivs.Session {
-	arn := ivs.ARN{Service: "ivs", Region: "us-east-1", Account: "123456789012", Kind: ivs.KindChannel, ID: channel}
-	return ivs.Session{StreamID: stream, Channel: ivs.Snapshot{Channel: ivs.Channel{ARN: arn, Name: channel}}}
+func session(stream string) ivs.Session {
+	arn := ivs.ARN{Service: "ivs", Region: "us-east-1", Account: "123456789012", Kind: ivs.KindChannel, ID: "abc"}
+	return ivs.Session{StreamID: stream, Channel: ivs.Snapshot{Channel: ivs.Channel{ARN: arn, Name: "abc"}}}
 }
 
-func open(t testing.TB, b *pipeline.Builder, s ivs.Session) *pipeline.Pipeline {
-	t.Helper()
+func open(tb testing.TB, b *pipeline.Builder, s ivs.Session) *pipeline.Pipeline {
+	tb.Helper()
 	p, err := b.Open(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
-func write(t testing.TB, p *pipeline.Pipeline, units iter.Seq[media.Unit]) {
-	t.Helper()
+func write(tb testing.TB, p *pipeline.Pipeline, units iter.Seq[media.Unit]) {
+	tb.Helper()
 	for u := range units {
 		if err := p.WriteUnit(u); err != nil {
-			t.Fatalf("WriteUnit: %v", err)
+			tb.Fatalf("WriteUnit: %v", err)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func window(t *testing.T, b *pipeline.Builder, id string) *hls.Snapshot {
 
 func TestPlayableWithTheFirstSegment(t *testing.T) {
 	var b pipeline.Builder
-	s := session("abc", "st-1a")
+	s := session("st-1a")
 	p := open(t, &b, s)
 	clip := mediatest.Plain(t)
 	write(t, p, clip.Units(1900*time.Millisecond))
@@ -88,7 +88,7 @@ func TestPlayableWithTheFirstSegment(t *testing.T) {
 
 func TestSegmentTargetIsAField(t *testing.T) {
 	b := pipeline.Builder{Target: time.Second}
-	p := open(t, &b, session("abc", "st-1a"))
+	p := open(t, &b, session("st-1a"))
 	write(t, p, mediatest.Plain(t).Units(5*time.Second))
 	if got := len(window(t, &b, "st-1a").Segments); got != 4 {
 		t.Errorf("%d segments of a second, want 4 so far", got)
@@ -100,7 +100,7 @@ func TestEndedStreamCanBeWatchedToItsEnd(t *testing.T) {
 		t.Run(fmt.Sprintf("final %t", final), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var b pipeline.Builder
-				s := session("abc", "st-1a")
+				s := session("st-1a")
 				p := open(t, &b, s)
 				write(t, p, mediatest.Plain(t).Units(5*time.Second))
 				if err := p.Close(final); err != nil {
@@ -130,7 +130,7 @@ func TestEndedStreamCanBeWatchedToItsEnd(t *testing.T) {
 
 func TestStreamThatNeverPlayedLeavesNothing(t *testing.T) {
 	var b pipeline.Builder
-	p := open(t, &b, session("abc", "st-1a"))
+	p := open(t, &b, session("st-1a"))
 	write(t, p, mediatest.Plain(t).Units(time.Second))
 	if err := p.Close(true); err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func TestStreamThatNeverPlayedLeavesNothing(t *testing.T) {
 
 func TestNextSessionTakesTheChannel(t *testing.T) {
 	var b pipeline.Builder
-	first, second := session("abc", "st-1a"), session("abc", "st-1b")
+	first, second := session("st-1a"), session("st-1b")
 	arn := first.Channel.Channel.ARN
 	p := open(t, &b, first)
 	write(t, p, mediatest.Plain(t).Units(5*time.Second))
@@ -170,7 +170,7 @@ func TestNextSessionTakesTheChannel(t *testing.T) {
 func TestEndedStreamsAreBoundedTogether(t *testing.T) {
 	b := pipeline.Builder{LingerMemory: 250 << 10}
 	for i := range 20 {
-		p := open(t, &b, session("abc", fmt.Sprint("st-1", i)))
+		p := open(t, &b, session(fmt.Sprint("st-1", i)))
 		write(t, p, mediatest.Plain(t).Units(5*time.Second))
 		if err := p.Close(true); err != nil {
 			t.Fatal(err)
@@ -192,7 +192,7 @@ func TestEndedStreamsAreBoundedTogether(t *testing.T) {
 
 func TestManyViewersOfOnePublisher(t *testing.T) {
 	var b pipeline.Builder
-	s := session("abc", "st-1a")
+	s := session("st-1a")
 	p := open(t, &b, s)
 	var viewers sync.WaitGroup
 	for range 16 {
@@ -247,7 +247,7 @@ func BenchmarkPipeline(b *testing.B) {
 	b.ReportAllocs()
 	shift := media.Ticks(0)
 	var builder pipeline.Builder
-	p := open(b, &builder, session("abc", "st-1a"))
+	p := open(b, &builder, session("st-1a"))
 	for b.Loop() {
 		for _, u := range units {
 			u.PTS += shift

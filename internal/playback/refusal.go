@@ -6,21 +6,37 @@ import (
 	"strconv"
 )
 
-// A failure is why a viewer gets nothing: what players show, by its code.
-type failure struct {
-	status int
-	code   string
-	text   string
-}
+// A failure is why a viewer gets nothing.
+type failure uint8
 
-// The failures, with the codes and texts that Amazon IVS and its player use.
-var (
-	badToken    = failure{http.StatusForbidden, "invalid_playback_auth_token", "token contains an invalid number of segments"}
-	offline     = failure{http.StatusNotFound, "transcode_does_not_exist", "transcode does not exist"}
-	noChannel   = failure{http.StatusNotFound, "channel_not_found", "Can not find channel"}
-	notFound    = failure{http.StatusNotFound, "not_found", "not found"}
-	unavailable = failure{http.StatusServiceUnavailable, "service_unavailable", "try again later"}
+// The failures.
+const (
+	badToken failure = iota + 1
+	offline
+	noChannel
+	notFound
+	badMethod
+	unavailable
 )
+
+// says returns a failure's status, the code that players show, and its text, as
+// Amazon IVS and its player have them.
+func (f failure) says() (status int, code, text string) {
+	switch f {
+	case badToken:
+		return http.StatusForbidden, "invalid_playback_auth_token", "token contains an invalid number of segments"
+	case offline:
+		return http.StatusNotFound, "transcode_does_not_exist", "transcode does not exist"
+	case noChannel:
+		return http.StatusNotFound, "channel_not_found", "Can not find channel"
+	case notFound:
+		return http.StatusNotFound, "not_found", "not found"
+	case badMethod:
+		return http.StatusMethodNotAllowed, "method_not_allowed", "method not allowed"
+	default:
+		return http.StatusServiceUnavailable, "service_unavailable", "try again later"
+	}
+}
 
 // A refusal is the body of a failure; it comes in an array of one.
 type refusal struct {
@@ -32,7 +48,8 @@ type refusal struct {
 
 // refuse answers with a failure.
 func refuse(w http.ResponseWriter, r *http.Request, f failure) {
-	body, err := json.Marshal([]refusal{{URL: r.URL.RequestURI(), Error: f.text, Code: f.code, Type: "error"}})
+	status, code, text := f.says()
+	body, err := json.Marshal([]refusal{{URL: r.URL.RequestURI(), Error: text, Code: code, Type: "error"}})
 	if err != nil { // strings always marshal
 		body = []byte("[]")
 	}
@@ -40,10 +57,10 @@ func refuse(w http.ResponseWriter, r *http.Request, f failure) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if f.status == http.StatusServiceUnavailable {
+	if f == unavailable {
 		h.Set("Retry-After", "1")
 	}
-	w.WriteHeader(f.status)
+	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body)
 	}

@@ -61,7 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead:
 	default:
 		w.Header().Set("Allow", methods)
-		refuse(w, r, failure{http.StatusMethodNotAllowed, "method_not_allowed", "method not allowed"})
+		refuse(w, r, badMethod)
 		return
 	}
 	out := &patient{ResponseWriter: w, control: http.NewResponseController(w), stall: cmp.Or(s.Stall, defaultStall)}

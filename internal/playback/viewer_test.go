@@ -53,10 +53,10 @@ func (r *room) dial() net.Conn {
 
 // inRoom serves a site whose only segment has 2 MiB of video, and more, to a
 // connection in a bubble.
-func inRoom(t *testing.T, viewer func(t *testing.T, r *room)) {
+func inRoom(t *testing.T, viewer func(r *room)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &site{tb: t}
+		s := new(site)
 		s.server.Streams = &s.builder
 		p, err := s.builder.Open(ivs.Session{StreamID: "st-1a", Channel: ivs.Snapshot{Channel: channel("live", false)}})
 		if err != nil {
@@ -75,7 +75,7 @@ func inRoom(t *testing.T, viewer func(t *testing.T, r *room)) {
 		server := http.Server{Handler: &s.server}
 		var served sync.WaitGroup
 		served.Go(func() { _ = server.Serve(r) })
-		viewer(t, r)
+		viewer(r)
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
@@ -90,7 +90,7 @@ func inRoom(t *testing.T, viewer func(t *testing.T, r *room)) {
 const ask = "GET /v1/segment/st-1a/source/0.ts HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestSlowViewerGoesOn(t *testing.T) {
-	inRoom(t, func(t *testing.T, r *room) {
+	inRoom(t, func(r *room) {
 		c := r.dial()
 		defer c.Close()
 		if _, err := io.WriteString(c, ask); err != nil {
@@ -117,7 +117,7 @@ func TestSlowViewerGoesOn(t *testing.T) {
 }
 
 func TestDeadViewerIsLetGoOf(t *testing.T) {
-	inRoom(t, func(t *testing.T, r *room) {
+	inRoom(t, func(r *room) {
 		c := r.dial()
 		defer c.Close()
 		if _, err := io.WriteString(c, ask); err != nil {
@@ -135,7 +135,7 @@ func TestDeadViewerIsLetGoOf(t *testing.T) {
 }
 
 func TestDeadViewerHoldsNobodyUp(t *testing.T) {
-	inRoom(t, func(t *testing.T, r *room) {
+	inRoom(t, func(r *room) {
 		dead := r.dial()
 		defer dead.Close()
 		if _, err := io.WriteString(dead, ask); err != nil {

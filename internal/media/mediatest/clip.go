@@ -15,8 +15,8 @@ import (
 	"openivs/internal/media"
 )
 
-// Epoch is when the first unit of everything here arrived.
-var Epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+// Epoch is when a unit with the time zero arrived.
+func Epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 //go:embed testdata/reordered.flv
 var reordered []byte
@@ -89,7 +89,7 @@ func (c *Clip) Picture(n int) media.Unit {
 	p := c.pictures[n%len(c.pictures)]
 	dts := wire(n, Rate)
 	return media.Unit{
-		Track: c.Video, PTS: dts + p.offset, DTS: dts, Key: p.key, Data: p.data, At: Epoch.Add(dts.Duration()),
+		Track: c.Video, PTS: dts + p.offset, DTS: dts, Key: p.key, Data: p.data, At: Epoch().Add(dts.Duration()),
 	}
 }
 
@@ -98,7 +98,7 @@ func (c *Clip) Sound(n int) media.Unit {
 	const samples = 1024 // of an AAC-LC frame
 	dts := wire(n*samples, c.Audio.Sound.SampleRate)
 	return media.Unit{
-		Track: c.Audio, PTS: dts, DTS: dts, Key: true, Data: c.sounds[n%len(c.sounds)], At: Epoch.Add(dts.Duration()),
+		Track: c.Audio, PTS: dts, DTS: dts, Key: true, Data: c.sounds[n%len(c.sounds)], At: Epoch().Add(dts.Duration()),
 	}
 }
 

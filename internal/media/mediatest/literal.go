@@ -44,12 +44,12 @@ func AudioTrack(config []byte) *media.Track {
 // Video returns a picture of a track that is shown when it is decoded. Its NAL
 // units are given without their lengths.
 func Video(t *media.Track, at media.Ticks, key bool, nals ...[]byte) media.Unit {
-	return media.Unit{Track: t, PTS: at, DTS: at, Key: key, Data: Join(nals...), At: Epoch.Add(at.Duration())}
+	return media.Unit{Track: t, PTS: at, DTS: at, Key: key, Data: Join(nals...), At: Epoch().Add(at.Duration())}
 }
 
 // Audio returns an audio unit of a track, of n bytes that mean nothing.
 func Audio(t *media.Track, at media.Ticks, n int) media.Unit {
-	return media.Unit{Track: t, PTS: at, DTS: at, Key: true, Data: make([]byte, n), At: Epoch.Add(at.Duration())}
+	return media.Unit{Track: t, PTS: at, DTS: at, Key: true, Data: make([]byte, n), At: Epoch().Add(at.Duration())}
 }
 
 // Join puts each NAL unit behind its length in 4 bytes.

@@ -128,13 +128,12 @@ func (db *DB) DeleteChannel(ctx context.Context, arn ivs.ARN, allow func(live bo
 // one form of that which both engines have.
 func (db *DB) lockChannel(ctx context.Context, tx *sql.Tx, arn ivs.ARN) (id int64, c ivs.Channel, live bool, err error) {
 	const lock = `UPDATE channels SET arn = arn WHERE arn = $1 RETURNING ` + channelColumns
-	const open = `SELECT COUNT(*) FROM sessions WHERE channel = $1 AND ended_us = 0`
 	id, c, err = db.scanChannel(tx.QueryRowContext(ctx, lock, arn.String()))
 	if err != nil {
 		return 0, c, false, err
 	}
 	var n int
-	err = tx.QueryRowContext(ctx, open, id).Scan(&n)
+	err = tx.QueryRowContext(ctx, liveSQL, id).Scan(&n)
 	return id, c, n > 0, err
 }
 

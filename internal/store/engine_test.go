@@ -50,7 +50,7 @@ func TestContract(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			for _, list := range [][]clause{
 				channelClauses(), streamKeyClauses(), tagClauses(), sessionClauses(), eventClauses(), retentionClauses(),
-				accessKeyClauses(), keyClauses(), concurrencyClauses(), schemaClauses(), backupClauses(),
+				accessKeyClauses(), keyClauses(), ownerClauses(), concurrencyClauses(), schemaClauses(), backupClauses(),
 			} {
 				for _, c := range list {
 					t.Run(c.name, func(t *testing.T) { c.test(t, e) })

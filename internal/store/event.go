@@ -38,15 +38,16 @@ func appendEvents(ctx context.Context, tx *sql.Tx, session, channel int64, evs [
 	return nil
 }
 
+const newestSeqSQL = `SELECT COALESCE(MAX(seq), 0) + $1 FROM events WHERE channel = $2`
+
 // takeSeq takes n numbers of a channel and returns the last. A channel that was
 // deleted while a session was open counts on from its newest event.
 func takeSeq(ctx context.Context, tx *sql.Tx, channel, n int64) (int64, error) {
 	const take = `UPDATE channels SET event_seq = event_seq + $1 WHERE id = $2 RETURNING event_seq`
-	const newest = `SELECT COALESCE(MAX(seq), 0) + $1 FROM events WHERE channel = $2`
 	var seq int64
 	err := tx.QueryRowContext(ctx, take, n, channel).Scan(&seq)
 	if err == sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
-		err = tx.QueryRowContext(ctx, newest, n, channel).Scan(&seq)
+		err = tx.QueryRowContext(ctx, newestSeqSQL, n, channel).Scan(&seq)
 	}
 	return seq, err
 }
@@ -89,10 +90,11 @@ func deliveredEvents(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return id.Int64, nil
 }
 
+const pruneSQL = `DELETE FROM events WHERE id IN
+		(SELECT id FROM events WHERE session IS NULL AND id <= $1 ORDER BY id LIMIT $2)`
+
 // pruneEvents deletes at most limit events that only waited for the sinks.
 func pruneEvents(ctx context.Context, tx *sql.Tx, delivered int64, limit int) error {
-	const q = `DELETE FROM events WHERE id IN
-		(SELECT id FROM events WHERE session IS NULL AND id <= $1 ORDER BY id LIMIT $2)`
-	_, err := tx.ExecContext(ctx, q, delivered, limit)
+	_, err := tx.ExecContext(ctx, pruneSQL, delivered, limit)
 	return err
 }

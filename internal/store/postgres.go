@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"openivs/internal/ivs"
 )
 
 const (
@@ -25,8 +27,6 @@ const (
 )
 
 type postgresEngine struct{}
-
-func (postgresEngine) name() string { return "PostgreSQL" }
 
 func (postgresEngine) schema(text string) string { return text }
 
@@ -70,35 +70,50 @@ func connectPostgres(ctx context.Context, o Options) (*DB, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = connectTimeout
 	}
+	// A peer that vanished without a word is noticed after about 15 s.
+	cfg.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 5 * time.Second, Interval: 3 * time.Second, Count: 3,
+	}}).DialContext
 	cfg.RuntimeParams["application_name"] = self()
 	db := newDB(postgresEngine{}, o)
 	if o.Mode == Owner {
-		if db.own, err = ownPostgres(ctx, cfg); err != nil {
-			return nil, err
+		own, err := ownPostgres(ctx, cfg, ownerCheck)
+		if err != nil {
+			return nil, unreachable(err)
 		}
+		db.own = own
 	}
 	conns := stdlib.OpenDB(*cfg)
 	conns.SetMaxOpenConns(postgresConns)
 	conns.SetMaxIdleConns(postgresConns)
 	conns.SetConnMaxIdleTime(postgresIdle)
 	if err := conns.PingContext(ctx); err != nil {
-		return nil, errors.Join(err, conns.Close(), db.own.release())
+		return nil, errors.Join(unreachable(err), conns.Close(), db.own.release())
 	}
 	db.write = newPool(conns)
 	db.read = db.write
 	return db, nil
 }
 
+// unreachable says so, to whoever starts a program, with all that is known.
+func unreachable(err error) error {
+	if (postgresEngine{}).fault(err) == faultAway {
+		return ivs.Errorf(ivs.Unavailable, "PostgreSQL cannot be reached: %w", err)
+	}
+	return err
+}
+
 // A postgresOwner holds the advisory lock on a connection of its own, for as
 // long as that connection lives.
 type postgresOwner struct {
-	conn *pgx.Conn
-	stop context.CancelFunc
-	gone chan struct{} // closed when the connection died
-	done chan struct{} // closed when watch has returned
+	conn  *pgx.Conn
+	every time.Duration // how often it asks whether the connection lives
+	stop  context.CancelFunc
+	gone  chan struct{} // closed when the connection died
+	done  chan struct{} // closed when watch has returned
 }
 
-func ownPostgres(ctx context.Context, cfg *pgx.ConnConfig) (*postgresOwner, error) {
+func ownPostgres(ctx context.Context, cfg *pgx.ConnConfig, every time.Duration) (*postgresOwner, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
 	if err != nil {
 		return nil, err
@@ -111,7 +126,7 @@ func ownPostgres(ctx context.Context, cfg *pgx.ConnConfig) (*postgresOwner, erro
 		return nil, errors.Join(postgresHolder(ctx, conn, cfg.Database), conn.Close(ctx))
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	o := &postgresOwner{conn: conn, stop: stop, gone: make(chan struct{}), done: make(chan struct{})}
+	o := &postgresOwner{conn: conn, every: every, stop: stop, gone: make(chan struct{}), done: make(chan struct{})}
 	go o.watch(watching) // release waits for it
 	return o, nil
 }
@@ -138,7 +153,7 @@ func (o *postgresOwner) watch(ctx context.Context) {
 	defer close(o.done)
 	for {
 		// Reading notices a connection that breaks; asking one that went silent.
-		wait, cancel := context.WithTimeout(ctx, ownerCheck)
+		wait, cancel := context.WithTimeout(ctx, o.every)
 		err := o.conn.PgConn().WaitForNotification(wait)
 		cancel()
 		if err != nil && !o.conn.IsClosed() && ctx.Err() == nil {

@@ -21,6 +21,20 @@ const sessionFrom = `SELECT s.stream_id, s.created_us, s.started_us,
 	s.ingest_ended_us, s.ended_us, s.has_error, s.protocol, s.reason, s.snapshot, s.recording, s.ingest
 	FROM sessions s LEFT JOIN checkpoints p ON p.stream_id = s.stream_id `
 
+// The statements whose cost must not grow with the number of sessions, and
+// which run inside a transaction. What else reads is on the pool.
+const (
+	liveSQL = `SELECT COUNT(*) FROM sessions WHERE channel = $1 AND ended_us = 0`
+	saveSQL = `UPDATE sessions SET created_us = $1, started_us = $2, last_media_us = $3, ingest_ended_us = $4,
+		ended_us = CASE WHEN CAST($5 AS BIGINT) = 0 THEN ended_us ELSE CAST($5 AS BIGINT) END,
+		has_error = CASE WHEN has_error = 1 THEN has_error ELSE $6 END,
+		protocol = $7, reason = $8, snapshot = $9, recording = $10, ingest = $11
+		WHERE stream_id = $12 RETURNING id, channel`
+	forgottenSQL      = `SELECT id FROM sessions WHERE ended_us > 0 AND ended_us < $1 ORDER BY ended_us LIMIT $2`
+	forgetEventsSQL   = `DELETE FROM events WHERE session IN (` + forgottenSQL + `) AND id <= $3`
+	forgetSessionsSQL = `DELETE FROM sessions WHERE id IN (` + forgottenSQL + `)`
+)
+
 // OpenSession begins a session and writes the event about it. The channel must
 // exist and have no open session.
 func (db *DB) OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) error {
@@ -59,11 +73,6 @@ func (db *DB) OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) erro
 // order given. An error once recorded stays, and so does an end.
 func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) error {
 	const lock = `UPDATE channels SET arn = arn WHERE arn = $1`
-	const save = `UPDATE sessions SET created_us = $1, started_us = $2, last_media_us = $3, ingest_ended_us = $4,
-		ended_us = CASE WHEN CAST($5 AS BIGINT) = 0 THEN ended_us ELSE CAST($5 AS BIGINT) END,
-		has_error = CASE WHEN has_error = 1 THEN has_error ELSE $6 END,
-		protocol = $7, reason = $8, snapshot = $9, recording = $10, ingest = $11
-		WHERE stream_id = $12 RETURNING id, channel`
 	row, err := newSessionRow(s, evs)
 	if err != nil {
 		return err
@@ -76,7 +85,7 @@ func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) 
 			}
 		}
 		var id, channel int64
-		err := tx.QueryRowContext(ctx, save, row.created, row.started, row.lastMedia, row.ingestEnded, row.ended,
+		err := tx.QueryRowContext(ctx, saveSQL, row.created, row.started, row.lastMedia, row.ingestEnded, row.ended,
 			row.hasError, row.protocol, row.reason, row.snapshot, row.recording, row.ingest, s.StreamID).Scan(&id, &channel)
 		if err != nil {
 			return err
@@ -134,7 +143,8 @@ func checkpointSQL(n int) string {
 
 // OpenSessions returns the sessions without an end, the oldest first.
 func (db *DB) OpenSessions(ctx context.Context) ([]ivs.Session, error) {
-	rows, err := db.read.query(ctx, sessionFrom+`WHERE s.ended_us = 0 ORDER BY s.id`)
+	// The sign keeps SQLite from reading the whole table in the order of its key.
+	rows, err := db.read.query(ctx, sessionFrom+`WHERE s.ended_us = 0 ORDER BY +s.id`)
 	out, err := collect(rows, err, scanSession)
 	return out, db.done("read open sessions", err)
 }
@@ -169,7 +179,6 @@ func (db *DB) Sessions(ctx context.Context, channel ivs.ARN, after int64, limit 
 // oldest first, and reports how many. Events of forgotten sessions that a sink
 // still lacks stay until it has them.
 func (db *DB) ForgetSessions(ctx context.Context, endedBefore time.Time, limit int) (int, error) {
-	const pick = `SELECT id FROM sessions WHERE ended_us > 0 AND ended_us < $1 ORDER BY ended_us LIMIT $2`
 	var n int64
 	err := db.tx(ctx, func(tx *sql.Tx) error {
 		delivered, err := deliveredEvents(ctx, tx)
@@ -177,11 +186,10 @@ func (db *DB) ForgetSessions(ctx context.Context, endedBefore time.Time, limit i
 			return err
 		}
 		before := micros(endedBefore)
-		const events = `DELETE FROM events WHERE session IN (` + pick + `) AND id <= $3`
-		if _, err := tx.ExecContext(ctx, events, before, limit, delivered); err != nil {
+		if _, err := tx.ExecContext(ctx, forgetEventsSQL, before, limit, delivered); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id IN (`+pick+`)`, before, limit)
+		res, err := tx.ExecContext(ctx, forgetSessionsSQL, before, limit)
 		if err != nil {
 			return err
 		}

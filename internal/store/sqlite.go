@@ -38,8 +38,6 @@ type pragma struct{ name, set, want string }
 
 type sqliteEngine struct{}
 
-func (sqliteEngine) name() string { return "SQLite" }
-
 // schema makes integer primary keys the row number, which saves an index.
 func (sqliteEngine) schema(text string) string {
 	return strings.ReplaceAll(text, "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")

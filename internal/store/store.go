@@ -67,8 +67,6 @@ type DB struct {
 
 // An engine is what differs between the databases.
 type engine interface {
-	// name is what the engine is called in messages.
-	name() string
 	// schema turns the common text of a migration into the engine's.
 	schema(text string) string
 	// hasMigrations is a query for how many tables are called migrations.

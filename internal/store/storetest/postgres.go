@@ -5,7 +5,6 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -35,7 +34,11 @@ const (
 // A Server is a PostgreSQL server that one test started.
 type Server struct {
 	dir  string
+	bin  string
 	last atomic.Int64 // number of the last database
+
+	process *os.Process
+	ended   chan struct{} // closed when process has
 }
 
 // Start starts a server and stops it when the test ends. It fails the test if
@@ -56,10 +59,12 @@ func Start(t testing.TB) *Server {
 			t.Error(err)
 		}
 	})
-	s := &Server{dir: dir}
-	if err := s.start(t, bin); err != nil {
+	s := &Server{dir: dir, bin: bin}
+	if err := s.init(); err != nil {
 		t.Fatal(err)
 	}
+	s.Run(t)
+	t.Cleanup(s.Stop)
 	return s
 }
 
@@ -81,44 +86,58 @@ func binaries() (string, error) {
 	return "", errors.New("PostgreSQL is needed by this test and was not found: install it (Debian: apt-get install postgresql)")
 }
 
-func (s *Server) start(t testing.TB, bin string) error {
-	t.Helper()
+func (s *Server) init() error {
 	as, err := unprivileged(s.dir)
 	if err != nil {
 		return err
 	}
-	data := filepath.Join(s.dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata", data, "--username", superuser,
-		"--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+	initdb := exec.Command(filepath.Join(s.bin, "initdb"), "--pgdata", filepath.Join(s.dir, "data"),
+		"--username", superuser, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = s.dir, as
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	var log bytes.Buffer
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir,
+	return nil
+}
+
+// Run starts the server again after Stop, with all its databases.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
+	as, err := unprivileged(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := exec.Command(filepath.Join(s.bin, "postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir,
 		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200")
-	server.Dir, server.SysProcAttr, server.Stdout, server.Stderr = s.dir, as, &log, &log
-	if err := server.Start(); err != nil {
-		return fmt.Errorf("start PostgreSQL: %w", err)
+	server.Dir, server.SysProcAttr, server.Stdout, server.Stderr = s.dir, as, log, log
+	if err := errors.Join(server.Start(), log.Close()); err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
 	}
 	ended := make(chan struct{})
-	go func() { // the cleanup waits for it
+	s.process, s.ended = server.Process, ended
+	go func() { // Stop waits for it
 		_ = server.Wait() // the log says why it ended
 		close(ended)
 	}()
-	t.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGINT) // fast shutdown; an error means that it has ended
-		select {
-		case <-ended:
-		case <-time.After(stopTime):
-			_ = server.Process.Kill()
-			<-ended
-		}
-		if t.Failed() {
-			t.Logf("PostgreSQL said:\n%s", log.String())
-		}
-	})
-	return s.ready(t.Context(), ended)
+	if err := s.ready(t.Context(), ended); err != nil {
+		said, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+		t.Fatalf("start PostgreSQL: %v\n%s", err, said)
+	}
+}
+
+// Stop ends the server, cutting off all connections.
+func (s *Server) Stop() {
+	_ = s.process.Signal(syscall.SIGINT) // fast shutdown; an error means that it has ended
+	select {
+	case <-s.ended:
+	case <-time.After(stopTime):
+		_ = s.process.Kill()
+		<-s.ended
+	}
 }
 
 // unprivileged says as whom to run, and lets them use dir: PostgreSQL refuses root.

@@ -1,0 +1,178 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"openivs/internal/ivs"
+	"openivs/internal/store"
+	"openivs/internal/store/storetest"
+)
+
+func ownerClauses() []clause {
+	return []clause{{"a database has one owner, who is named to the second", ownerAlone}}
+}
+
+func ownerAlone(t *testing.T, e engine) {
+	url := e.url(t)
+	first, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
+	must(t, "Open", err)
+	c := plain(t, first)
+	was := dump(t, url)
+
+	_, err = store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 2)}) // even its key is not looked at
+	wantCode(t, "a second owner", err, ivs.Conflict)
+	host, _ := os.Hostname()
+	for _, want := range []string{host, "pid " + strconv.Itoa(os.Getpid()), "since " + time.Now().UTC().Format("2006-")} {
+		if err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("the refusal does not say %q: %v", want, err)
+		}
+	}
+	if got := dump(t, url); got != was {
+		t.Error("the second owner changed something")
+	}
+	openAs(t, store.Options{URL: url, Key: masterKey(t, 1), Mode: store.Guest})
+	openAs(t, store.Options{URL: url, Mode: store.Reader})
+
+	must(t, "Close", first.Close())
+	if got, err := open(t, url).Channel(t.Context(), c.ARN); err != nil || got.ARN != c.ARN {
+		t.Errorf("the next owner: %v, %v", got.ARN, err)
+	}
+}
+
+func TestLockDirIsHeldByOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	if os.Getenv(lockedDir) != "" {
+		holdLock(t)
+		return
+	}
+	lock, err := store.LockDir(dir)
+	must(t, "LockDir", err)
+	_, err = store.LockDir(dir)
+	wantCode(t, "a second lock", err, ivs.Conflict)
+	must(t, "Release", lock.Release())
+
+	// Another process has it, and is then killed.
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), lockedDir+"="+dir)
+	out, err := child.StdoutPipe()
+	must(t, "pipe", err)
+	must(t, "start", child.Start())
+	first := make([]byte, len("locked"))
+	if _, err := out.Read(first); err != nil || string(first) != "locked" {
+		t.Fatalf("the other process said %q, %v", first, err)
+	}
+	_, err = store.LockDir(dir)
+	if err == nil || !strings.Contains(err.Error(), "pid "+strconv.Itoa(child.Process.Pid)) {
+		t.Errorf("while another process has it: %v, want its pid %d", err, child.Process.Pid)
+	}
+	must(t, "kill", child.Process.Kill())
+	_ = child.Wait() // it was killed
+	lock, err = store.LockDir(dir)
+	must(t, "LockDir after its holder was killed", err)
+	must(t, "Release", lock.Release())
+
+	_, err = store.LockDir(filepath.Join(dir, "missing"))
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("lock of a missing directory: %v", err)
+	}
+}
+
+// lockedDir tells a child process which directory to lock.
+const lockedDir = "OPENIVS_TEST_LOCKED_DIR"
+
+func holdLock(t *testing.T) {
+	t.Helper()
+	_, err := store.LockDir(os.Getenv(lockedDir))
+	must(t, "LockDir", err)
+	_, err = os.Stdout.WriteString("locked")
+	must(t, "tell", err)
+	select {} // until killed
+}
+
+func TestOwnerNoticesThatPostgresLetItGo(t *testing.T) {
+	server := storetest.Start(t)
+	url := server.Database(t)
+	db := open(t, url)
+	c := plain(t, db)
+	select {
+	case <-db.Lost():
+		t.Fatal("lost before anything happened")
+	default:
+	}
+	mustExec(t, raw(t, url), `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	select {
+	case <-db.Lost():
+	case <-time.After(10 * time.Second):
+		t.Fatal("not noticed")
+	}
+	next := openAs(t, store.Options{URL: url, Key: masterKey(t, 1)}) // the lock is free
+	_, err := db.UpdateChannel(t.Context(), c.ARN, func(c *ivs.Channel, _ bool) error { c.Name = "late"; return nil })
+	wantCode(t, "a write of who lost the database", err, ivs.Unavailable)
+	if got, err := next.Channel(t.Context(), c.ARN); err != nil || got.Name != "" {
+		t.Errorf("the next owner sees %q, %v", got.Name, err)
+	}
+}
+
+func TestDatabaseThatIsAwayIsUnavailableUntilItIsBack(t *testing.T) {
+	server := storetest.Start(t)
+	url := server.Database(t)
+	var log bytes.Buffer
+	guest, err := func() (*store.DB, error) {
+		db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
+		must(t, "Open", err)
+		c := plain(t, db)
+		begin(t, db, c, noon())
+		must(t, "Close", db.Close())
+		return store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1), Mode: store.Guest, Log: jsonLog(&log)})
+	}()
+	must(t, "Open", err)
+	defer guest.Close() //nolint:errcheck // what matters was seen
+
+	read := func() error {
+		_, err := guest.OpenSessions(t.Context())
+		return err
+	}
+	write := func() error { return guest.Checkpoint(t.Context(), map[string]time.Time{"st-1": noon()}) }
+	must(t, "read", read())
+	server.Stop()
+	for range 2 {
+		wantCode(t, "a read while it is away", read(), ivs.Unavailable)
+		wantCode(t, "a write while it is away", write(), ivs.Unavailable)
+	}
+	if err := read(); strings.Contains(err.Error(), "/") {
+		t.Errorf("the error tells an address: %v", err)
+	}
+	_, err = store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
+	wantCode(t, "opening while it is away", err, ivs.Unavailable)
+	server.Run(t)
+	must(t, "a read when it is back", read())
+	must(t, "a write when it is back", write())
+	if away, back := strings.Count(log.String(), "database is away"), strings.Count(log.String(), "database is back"); away != 1 || back != 1 {
+		t.Errorf("said away %d times and back %d times, want once each:\n%s", away, back, log.String())
+	}
+}
+
+func TestStatementsEndWithTheirContext(t *testing.T) {
+	db := open(t, sqliteEngine().url(t))
+	c := plain(t, db)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := db.Channel(ctx, c.ARN)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("read: %v, want context.Canceled", err)
+	}
+	err = db.Checkpoint(ctx, map[string]time.Time{"st-1": noon()})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("write: %v, want context.Canceled", err)
+	}
+}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
@@ -27,9 +26,7 @@ const (
 
 func main() {
 	syscall.Umask(0o077) // what we write is for its owner
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	p := &program{args: os.Args[1:], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr, signals: signals}
+	p := &program{args: os.Args[1:], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
 	os.Exit(p.run(context.Background()))
 }
 
@@ -37,7 +34,6 @@ func main() {
 type program struct {
 	args, environ  []string
 	stdout, stderr io.Writer
-	signals        <-chan os.Signal
 }
 
 // run returns the exit code.

@@ -41,7 +41,7 @@ func environ(more ...string) []string {
 func try(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := &program{args: args, environ: env, stdout: &out, stderr: &errs, signals: make(chan os.Signal)}
+	p := &program{args: args, environ: env, stdout: &out, stderr: &errs}
 	code = p.run(t.Context())
 	return code, out.String(), errs.String()
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 
 	"openivs/internal/app"
 )
@@ -32,13 +35,16 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	log := app.NewLog(p.stderr, cfg.LogFormat, cfg.LogLevel)
 	log.Info("openivs starts", "version", version(), "file", cfg.Data)
 
+	signals := make(chan os.Signal, 2) // more than two say nothing new
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	ctx, stop := context.WithCancelCause(ctx)
 	built := make(chan *app.App, 1)
 	finished := make(chan struct{})
 	var listening sync.WaitGroup
 	defer listening.Wait()
 	defer close(finished)
-	listening.Go(func() { p.heed(stop, built, finished) })
+	listening.Go(func() { heed(signals, stop, built, finished) })
 
 	server, err := app.New(ctx, cfg, log)
 	if err != nil {
@@ -51,10 +57,10 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 var errSignal = errors.New("asked to stop by a signal")
 
 // heed stops a server at the first signal and hurries it at the second.
-func (p *program) heed(stop context.CancelCauseFunc, built <-chan *app.App, finished <-chan struct{}) {
+func heed(signals <-chan os.Signal, stop context.CancelCauseFunc, built <-chan *app.App, finished <-chan struct{}) {
 	var server *app.App
 	select {
-	case <-p.signals:
+	case <-signals:
 		stop(errSignal)
 	case <-finished:
 		return
@@ -65,7 +71,7 @@ func (p *program) heed(stop context.CancelCauseFunc, built <-chan *app.App, fini
 		return
 	}
 	select {
-	case <-p.signals:
+	case <-signals:
 		server.Hurry()
 	case <-finished:
 	}

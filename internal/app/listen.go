@@ -21,6 +21,7 @@ import (
 const (
 	headTimeout = 10 * time.Second // for a request's head to arrive
 	idleTimeout = 2 * time.Minute  // between requests of a connection
+	apiTimeout  = time.Minute      // for a request of the API, from its head to its answer's last byte
 	maxHead     = 32 << 10         // bytes of a request's head
 	keepAlive   = 30 * time.Second // between probes of a silent connection
 )
@@ -69,12 +70,16 @@ type web struct {
 
 // ServeHTTP serves one request.
 func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch path := r.URL.Path; {
-	case playback.Serves(path):
+	if playback.Serves(r.URL.Path) {
 		if now := time.Now().Unix(); h.watched.Load() != now {
 			h.watched.Store(now)
 		}
 		h.playback.ServeHTTP(w, r)
+		return
+	}
+	// A writer that knows no deadlines is a test's.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTimeout))
+	switch path := r.URL.Path; {
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		http.Redirect(w, r, consolePath, http.StatusFound)
 	case strings.HasPrefix(path, consolePath):

@@ -124,19 +124,22 @@ func (s *Server) LastWords() string { return Tail(s.Log) }
 // Client is the AWS SDK, told where the server is and whom to be. Requests are
 // sent once, not again.
 func (s *Server) Client(ctx context.Context) (*ivs.Client, error) {
-	authority, err := os.ReadFile(filepath.Join(s.Data, "ca.pem"))
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithCustomCABundle(bytes.NewReader(authority)),
+	options := []func(*config.LoadOptions) error{
 		config.WithSharedConfigFiles(nil),
 		config.WithSharedCredentialsFiles([]string{filepath.Join(s.Data, "credentials")}),
 		config.WithSharedConfigProfile("openivs"),
 		config.WithRegion(s.At.Region),
 		config.WithBaseEndpoint(s.At.API),
 		config.WithRetryMaxAttempts(1),
-	)
+	}
+	authority, err := os.ReadFile(filepath.Join(s.Data, "ca.pem"))
+	switch {
+	case err == nil:
+		options = append(options, config.WithCustomCABundle(bytes.NewReader(authority)))
+	case !errors.Is(err, os.ErrNotExist): // an operator's certificate needs none
+		return nil, err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -162,10 +162,10 @@ func (c *cutter) dateOf(shown media.Ticks, at time.Time) time.Time {
 	if !c.anchored {
 		date = at
 	}
-	if early := date.Before(c.until.Add(-time.Millisecond)); early || !c.anchored {
-		if early {
-			date = c.until
-		}
+	if c.until.Sub(date) > time.Millisecond { // more than rounding
+		date, c.anchored = c.until, false
+	}
+	if !c.anchored {
 		c.anchored, c.origin, c.date = true, shown, date
 	}
 	return date

@@ -1,7 +1,6 @@
 package hls
 
 import (
-	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,7 @@ import (
 
 const (
 	// windowLength is how much media a playlist lists, as Amazon IVS does.
-	windowLength = 30 * time.Second
+	windowLength = 30 * media.Clock
 	// maxListed is the most segments a playlist lists, however short they are.
 	maxListed = 64
 	// maxLeft is how many segments are still served after a playlist has let
@@ -60,10 +59,8 @@ func (s *Stream) Size() (n int64) {
 // by every viewer. Set the fields before its first use and leave them alone
 // afterwards.
 type Window struct {
-	Stream    string        // id of the stream, part of every path
-	Rendition string        // name of the rendition, part of every path
-	Length    time.Duration // of the media listed; 0: 30 s
-	MaxBytes  int64         // kept in memory at most; 0: 64 MiB
+	Stream    string // id of the stream, part of every path
+	Rendition string // name of the rendition, part of every path
 
 	now atomic.Pointer[Snapshot]
 }
@@ -178,12 +175,10 @@ func (w *Window) replace(old, s *Snapshot) {
 // trim lets go of what exceeds the window's length and size. The newest segment
 // always stays.
 func (s *Snapshot) trim() {
-	length := media.TicksOf(cmp.Or(s.window.Length, windowLength))
-	limit := cmp.Or(s.window.MaxBytes, maxWindowBytes)
-	s.forget(limit)
+	s.forget()
 	for len(s.Segments) > 1 {
 		oldest := s.Segments[0]
-		if s.total-s.elapsed-oldest.Duration < length && len(s.Segments) <= maxListed && s.size <= limit {
+		if s.total-s.elapsed-oldest.Duration < windowLength && len(s.Segments) <= maxListed && s.size <= maxWindowBytes {
 			return
 		}
 		s.Segments[0] = nil // the array must not keep what the slice let go of
@@ -193,13 +188,13 @@ func (s *Snapshot) trim() {
 		if oldest.Discontinuity {
 			s.discontinuities++
 		}
-		s.forget(limit)
+		s.forget()
 	}
 }
 
 // forget drops what left the playlist too long ago or takes too much room.
-func (s *Snapshot) forget(limit int64) {
-	for len(s.left) > maxLeft || len(s.left) > 0 && s.size > limit {
+func (s *Snapshot) forget() {
+	for len(s.left) > maxLeft || len(s.left) > 0 && s.size > maxWindowBytes {
 		s.size -= int64(len(s.left[0].Data))
 		s.left[0] = nil
 		s.left = s.left[1:]

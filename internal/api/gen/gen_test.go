@@ -55,6 +55,7 @@ func TestRunRefuses(t *testing.T) {
 		{"a name given twice", `{"protocol":"rest-json","shapes":{"A":{"type":"string"},"A":{"type":"string"}}}`, "A is there twice"},
 		{"a shape that does not exist", `{"protocol":"rest-json","operations":{"Get":{"input":"None"}}}`, `Get: shape "None" does not exist`},
 		{"an unknown type", `{"protocol":"rest-json","shapes":{"A":{"type":"blob"}}}`, `A: type "blob" is not known here`},
+		{"another form of time", `{"protocol":"rest-json","shapes":{"A":{"type":"timestamp"}}}`, `A: timestamp format "" is not known here`},
 		{
 			"a required member that does not exist",
 			`{"protocol":"rest-json","shapes":{"A":{"type":"structure","required":["b"]}}}`, "A: required member b does not exist",
@@ -84,6 +85,10 @@ func TestRunRefuses(t *testing.T) {
 		{
 			"a pattern beyond sequences",
 			operation(`{"a":{"shape":"S"}}`, `{"S":{"type":"string","pattern":"a{2,3}"}}`), "is not known here",
+		},
+		{
+			"a class beyond ASCII without a category",
+			operation(`{"a":{"shape":"S"}}`, `{"S":{"type":"string","pattern":"[a-zé]+"}}`), "beyond ASCII only categories are known here",
 		},
 		{
 			"a pattern that is none",

@@ -159,7 +159,12 @@ func (m *Model) checkShape(name string) error {
 			}
 		}
 		return nil
-	case "string", "boolean", "integer", "long", "timestamp":
+	case "timestamp":
+		if s.TimestampFormat != "iso8601" {
+			return fmt.Errorf("%s: timestamp format %q is not known here", name, s.TimestampFormat)
+		}
+		return nil
+	case "string", "boolean", "integer", "long":
 		return nil
 	default:
 		return fmt.Errorf("%s: type %q is not known here", name, s.Type)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -109,17 +109,27 @@ func class(re *syntax.Regexp, text string) (ascii, tables string, err error) {
 	if re.Rune[len(re.Rune)-1] < utf8.RuneSelf {
 		return ascii, "", nil
 	}
-	var in []*unicode.RangeTable
+	var named strings.Builder
 	for _, m := range categoryName.FindAllStringSubmatch(text, -1) {
-		in = append(in, unicode.Categories[m[1]])
+		named.WriteString(m[0])
 		tables += ", unicode." + m[1]
 	}
-	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
-		if has(re, r) != unicode.In(r, in...) {
-			return "", "", fmt.Errorf("%s: %q is in the class but in no category it names", re, r)
-		}
+	only, err := syntax.Parse("["+named.String()+"]", syntax.Perl)
+	if err != nil || !slices.Equal(beyondASCII(only.Rune), beyondASCII(re.Rune)) {
+		return "", "", fmt.Errorf("%s: beyond ASCII only categories are known here", re)
 	}
 	return ascii, tables, nil
+}
+
+// beyondASCII cuts what is ASCII off the ranges of a class.
+func beyondASCII(ranges []rune) []rune {
+	var out []rune
+	for i := 0; i+1 < len(ranges); i += 2 {
+		if ranges[i+1] >= utf8.RuneSelf {
+			out = append(out, max(ranges[i], utf8.RuneSelf), ranges[i+1])
+		}
+	}
+	return out
 }
 
 func has(re *syntax.Regexp, r rune) bool {

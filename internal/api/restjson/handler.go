@@ -25,8 +25,9 @@ type Handler struct {
 	// Operations are what a generated Operations function returns. Required.
 	Operations []Operation
 
-	// Authenticate says who signed r, whose body is body. Required. A Fault is
-	// answered as it stands, any other error as Fault translates it.
+	// Authenticate says who signed r, whose body is body and good until it
+	// returns. Required. A Fault is answered as it stands, any other error as
+	// Fault translates it.
 	Authenticate func(r *http.Request, body []byte) (Identity, error)
 
 	// Admit says whether a well-formed request may be carried out: rights

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"strconv"
+	"sync"
 	"time"
 
 	"openivs/internal/media"
@@ -20,7 +21,10 @@ const bytesPerEntry = 160
 func (s *Snapshot) Playlist() []byte { return s.text() }
 
 // PlaylistGzip returns the media playlist compressed, on the same terms.
-func (s *Snapshot) PlaylistGzip() []byte { return s.zipped() }
+func (s *Snapshot) PlaylistGzip(z *Zippers) []byte {
+	s.zipOnce.Do(func() { s.zipped = z.zip(s.text()) })
+	return s.zipped
+}
 
 func (s *Snapshot) render() []byte {
 	b := make([]byte, 0, 256+len(s.Segments)*bytesPerEntry)
@@ -62,14 +66,23 @@ func (s *Snapshot) appendSegment(b []byte, seg *Segment) []byte {
 	return append(b, segmentExt+"\n"...)
 }
 
-// zip compresses the playlist. A megabyte of compressor for a few kilobytes of
-// text is spent once for all viewers of a revision.
-func (s *Snapshot) zip() []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write(s.text()) // a bytes.Buffer takes everything
-	_ = z.Close()
-	return b.Bytes()
+// Zippers are compressors that are used again: one takes most of a megabyte,
+// far more than the playlists it is for. The zero value is ready.
+type Zippers struct{ idle sync.Pool }
+
+// zip compresses b.
+func (z *Zippers) zip(b []byte) []byte {
+	var out bytes.Buffer
+	w, ok := z.idle.Get().(*gzip.Writer)
+	if ok {
+		w.Reset(&out)
+	} else {
+		w = gzip.NewWriter(&out)
+	}
+	_, _ = w.Write(b) // a bytes.Buffer takes everything
+	_ = w.Close()
+	z.idle.Put(w)
+	return out.Bytes()
 }
 
 func appendInt(b []byte, tag string, v int64) []byte {

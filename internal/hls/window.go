@@ -78,7 +78,9 @@ type Snapshot struct {
 	discontinuities int64       // EXT-X-DISCONTINUITY tags that have left the playlist
 	elapsed         media.Ticks // media before Segments[0]
 	total           media.Ticks // media until now
-	text, zipped    func() []byte
+	text            func() []byte
+	zipOnce         sync.Once
+	zipped          []byte
 	replaced        chan struct{} // closed when a newer snapshot is published
 }
 
@@ -139,7 +141,6 @@ func (s *Snapshot) Segment(msn int64) (*Segment, bool) {
 func newSnapshot(w *Window) *Snapshot {
 	s := &Snapshot{window: w, replaced: make(chan struct{})}
 	s.text = sync.OnceValue(s.render)
-	s.zipped = sync.OnceValue(s.zip)
 	return s
 }
 

@@ -195,6 +195,7 @@ func TestManyViewersOfOnePublisher(t *testing.T) {
 	s := session("st-1a")
 	p := open(t, &b, s)
 	var viewers sync.WaitGroup
+	var zippers hls.Zippers
 	for range 16 {
 		viewers.Go(func() {
 			stream, _, ok := b.Live(s.Channel.Channel.ARN)
@@ -214,7 +215,7 @@ func TestManyViewersOfOnePublisher(t *testing.T) {
 					return
 				}
 				stream.Multivariant(hls.Visit{})
-				if len(snap.Playlist()) == 0 || len(snap.PlaylistGzip()) == 0 {
+				if len(snap.Playlist()) == 0 || len(snap.PlaylistGzip(&zippers)) == 0 {
 					t.Error("an empty playlist")
 				}
 				for _, seg := range snap.Segments {

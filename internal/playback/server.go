@@ -44,6 +44,8 @@ type Server struct {
 	Channels Channels      // required
 	Log      *slog.Logger  // required
 	Stall    time.Duration // a viewer who takes no piece of a response for this long is gone; 0: 30 s
+
+	zippers hls.Zippers
 }
 
 // Serves reports whether a request path is one of playback's.
@@ -147,7 +149,7 @@ func (s *Server) variant(w http.ResponseWriter, r *http.Request, id, rendition s
 	h.Set("Vary", "Accept-Encoding")
 	if acceptsGzip(r.Header) {
 		h.Set("Content-Encoding", "gzip")
-		send(w, r, snap.PlaylistGzip())
+		send(w, r, snap.PlaylistGzip(&s.zippers))
 		return
 	}
 	send(w, r, snap.Playlist())

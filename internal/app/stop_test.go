@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"openivs/internal/config"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -100,5 +102,39 @@ func TestPlaybackIsWaitedForOnlyWhereSomebodyWatches(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestStoppingIsStartingBackwards(t *testing.T) {
+	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	select {
+	case <-a.Ready():
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	var order []string
+	for _, s := range slices.Backward(a.steps) {
+		order = append(order, s.op)
+	}
+	want := []string{
+		"close the doors", "end the sessions", "close playback", "halt the housekeeping",
+		"close the database", "close the ports", "release the data directory",
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("a stop does %q, want %q", order, want)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

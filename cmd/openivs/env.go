@@ -44,7 +44,7 @@ func (c *envCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	out := exports(where, id, string(secret), app.AuthorityFile(cfg.Data))
-	if needsFunction(cliVersion(ctx)) {
+	if v, installed := cliVersion(ctx); installed && needsFunction(v) {
 		out += fmt.Sprintf(awsFunction, quote(where.API))
 	}
 	_, err = fmt.Fprint(p.stdout, out)
@@ -105,11 +105,12 @@ type cli struct{ major, minor int }
 
 var cliForm = regexp.MustCompile(`^aws-cli/(\d{1,6})\.(\d{1,6})\.`)
 
-// needsFunction reports whether a version knows no AWS_ENDPOINT_URL_IVS.
+// needsFunction reports whether a version may not know AWS_ENDPOINT_URL_IVS. To
+// the others the function does no harm; without it the old ones ask Amazon.
 func needsFunction(v cli) bool {
 	switch v.major {
-	case 0: // none is installed, or it does not say
-		return false
+	case 0: // it does not say
+		return true
 	case 1:
 		return v.minor < 29
 	case 2:
@@ -119,17 +120,21 @@ func needsFunction(v cli) bool {
 	}
 }
 
-// cliVersion asks the installed CLI. None is the zero version.
-func cliVersion(ctx context.Context) cli {
+// cliVersion asks the installed CLI, if there is one. The zero version is one
+// that did not say, or not in time.
+func cliVersion(ctx context.Context) (v cli, installed bool) {
+	program, err := exec.LookPath("aws")
+	if err != nil {
+		return cli{}, false
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "aws", "--version")
-	text, err := cmd.Output()
+	text, err := exec.CommandContext(ctx, program, "--version").Output()
 	m := cliForm.FindSubmatch(text)
 	if err != nil || m == nil {
-		return cli{}
+		return cli{}, true
 	}
 	major, _ := strconv.Atoi(string(m[1])) // the form lets nothing else through
 	minor, _ := strconv.Atoi(string(m[2]))
-	return cli{major, minor}
+	return cli{major, minor}, true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"slices"
 
 	"openivs/internal/ivs"
 )
@@ -36,6 +37,32 @@ func appendEvents(ctx context.Context, tx *sql.Tx, session, channel int64, evs [
 		}
 	}
 	return nil
+}
+
+const newestEventsSQL = `SELECT event_id FROM events WHERE session = $1 ORDER BY id DESC LIMIT $2`
+
+// unwritten returns those of evs that a session does not have yet. Whoever
+// repeats a save brings the events of the first try again, which then are the
+// session's newest.
+func unwritten(ctx context.Context, tx *sql.Tx, session int64, evs []ivs.Event) ([]ivs.Event, error) {
+	if len(evs) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.QueryContext(ctx, newestEventsSQL, session, len(evs))
+	stored, err := collect(rows, err, func(row scanner) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var fresh []ivs.Event
+	for _, ev := range evs {
+		if !slices.Contains(stored, ev.ID) {
+			fresh = append(fresh, ev)
+		}
+	}
+	return fresh, nil
 }
 
 const newestSeqSQL = `SELECT COALESCE(MAX(seq), 0) + $1 FROM events WHERE channel = $2`

@@ -17,6 +17,7 @@ func eventClauses() []clause {
 		{"of 501 events the 500 newest are answered and the error is not forgotten", eventLimit},
 		{"events of a channel are numbered without a gap over its sessions", eventNumbers},
 		{"a state and its events are stored together or not at all", eventWithState},
+		{"a save may be repeated: its events are stored once", eventOnce},
 	}
 }
 
@@ -104,5 +105,24 @@ func eventWithState(t *testing.T, e engine) {
 	}
 	if got, err := db.Session(t.Context(), c.ARN, ""); err != nil || !got.Started.IsZero() {
 		t.Errorf("the state without its event: started %v, %v", got.Started, err)
+	}
+}
+
+func eventOnce(t *testing.T, e engine) {
+	db := open(t, e.url(t))
+	s := begin(t, db, plain(t, db), noon())
+	start, over := change(s, ivs.StreamStart, noon()), change(s, ivs.SessionEnded, noon())
+	must(t, "SaveSession", db.SaveSession(t.Context(), s, start))
+	for range 2 { // the same again, with what has happened since
+		must(t, "SaveSession", db.SaveSession(t.Context(), s, start, over))
+	}
+	evs, err := db.SessionEvents(t.Context(), s.StreamID, 10)
+	must(t, "SessionEvents", err)
+	var got []string
+	for _, ev := range evs {
+		got = append(got, fmt.Sprint(ev.Seq, " ", ev.Name))
+	}
+	if want := []string{"3 Session Ended", "2 Stream Start", "1 Session Created"}; !slices.Equal(got, want) {
+		t.Errorf("events are %q, want %q", got, want)
 	}
 }

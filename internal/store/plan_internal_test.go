@@ -39,7 +39,7 @@ func statementsUsed(t *testing.T, db *DB) []string {
 	if len(used) < 17 {
 		t.Fatalf("only %d statements were prepared", len(used))
 	}
-	return append(used, liveSQL, saveSQL, forgetEventsSQL, forgetSessionsSQL, pruneSQL, newestSeqSQL, checkpointSQL(3))
+	return append(used, liveSQL, saveSQL, forgetEventsSQL, forgetSessionsSQL, pruneSQL, newestSeqSQL, newestEventsSQL, checkpointSQL(3))
 }
 
 // Whatever is asked of sessions, channels, keys and events is found by an

@@ -70,7 +70,8 @@ func (db *DB) OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) erro
 }
 
 // SaveSession replaces what is stored of a session and appends events in the
-// order given. An error once recorded stays, and so does an end.
+// order given. An error once recorded stays, and so does an end. It may be
+// repeated where the first call's outcome is unknown.
 func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) error {
 	const lock = `UPDATE channels SET arn = arn WHERE arn = $1`
 	row, err := newSessionRow(s, evs)
@@ -95,7 +96,11 @@ func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) 
 				return err
 			}
 		}
-		return appendEvents(ctx, tx, id, channel, evs)
+		fresh, err := unwritten(ctx, tx, id, evs)
+		if err != nil {
+			return err
+		}
+		return appendEvents(ctx, tx, id, channel, fresh)
 	})
 	return db.found(sessionName, s.StreamID, err)
 }

@@ -34,6 +34,7 @@ type disk struct {
 	mu       sync.Mutex
 	keys     map[ivs.Secret]ivs.Channel
 	sessions map[string]ivs.Session
+	newest   map[ivs.ARN]string     // stream id of a channel's newest session
 	events   map[string][]ivs.Event // by stream id, in the order of commits
 	ids      map[string]bool        // of all events
 	breaches []string
@@ -45,6 +46,7 @@ func newDisk(chs ...ivs.Channel) *disk {
 	d := &disk{
 		keys:     make(map[ivs.Secret]ivs.Channel),
 		sessions: make(map[string]ivs.Session),
+		newest:   make(map[ivs.ARN]string),
 		events:   make(map[string][]ivs.Event),
 		ids:      make(map[string]bool),
 	}
@@ -115,14 +117,94 @@ func (d *disk) append(evs []ivs.Event) {
 	}
 }
 
-// A store is one server's connection to a disk. next decides what becomes of
-// each call; a dead store reaches nothing any more.
-type store struct {
-	*disk
-	next func(op string) fault
+// Publisher, OpenSession and the rest make a disk a session.Store that never fails.
+func (d *disk) Publisher(_ context.Context, key ivs.Secret) (ivs.Channel, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ch, ok := d.keys[key]
+	if !ok {
+		return ivs.Channel{}, ivs.Errorf(ivs.NotFound, "no such stream key")
+	}
+	return ch, nil
 }
 
-func (s *store) call(ctx context.Context, op string, write func() error) error {
+func (d *disk) OpenSession(_ context.Context, s ivs.Session, ev ivs.Event) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	arn := s.Channel.Channel.ARN
+	if id, ok := d.newest[arn]; ok && d.sessions[id].Ended.IsZero() {
+		return ivs.Errorf(ivs.Conflict, "the channel has an open session")
+	}
+	d.newest[arn] = s.StreamID
+	d.sessions[s.StreamID] = s
+	d.append([]ivs.Event{ev})
+	d.writes++
+	return nil
+}
+
+func (d *disk) SaveSession(_ context.Context, s ivs.Session, evs ...ivs.Event) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old, ok := d.sessions[s.StreamID]
+	if !ok {
+		return ivs.Errorf(ivs.NotFound, "no such session")
+	}
+	if !old.Ended.IsZero() && !old.Ended.Equal(s.Ended) {
+		d.breach("session %s is saved after its end", s.StreamID)
+	}
+	d.sessions[s.StreamID] = s
+	d.append(evs)
+	d.writes++
+	return nil
+}
+
+func (d *disk) Checkpoint(_ context.Context, lastMedia map[string]time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, at := range lastMedia {
+		if v, ok := d.sessions[id]; ok && v.Ended.IsZero() {
+			v.LastMedia = at
+			d.sessions[id] = v
+		}
+	}
+	d.marks++
+	return nil
+}
+
+func (d *disk) OpenSessions(context.Context) ([]ivs.Session, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var open []ivs.Session
+	for _, v := range d.sessions {
+		if v.Ended.IsZero() {
+			open = append(open, v)
+		}
+	}
+	return open, nil
+}
+
+func (d *disk) ForgetSessions(_ context.Context, before time.Time, limit int) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for id, v := range d.sessions {
+		if n < limit && !v.Ended.IsZero() && v.Ended.Before(before) {
+			delete(d.sessions, id)
+			delete(d.events, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// A store is one server's connection to a database. next decides what becomes
+// of each call.
+type store struct {
+	under session.Store
+	next  func(op string) fault
+}
+
+func (s *store) call(ctx context.Context, op string, do func() error) error {
 	f := none
 	if s.next != nil {
 		f = s.next(op)
@@ -138,9 +220,7 @@ func (s *store) call(ctx context.Context, op string, write func() error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := write()
+	err := do()
 	if f == forgetful {
 		return errStoreAway
 	}
@@ -148,82 +228,29 @@ func (s *store) call(ctx context.Context, op string, write func() error) error {
 }
 
 func (s *store) Publisher(ctx context.Context, key ivs.Secret) (ch ivs.Channel, err error) {
-	err = s.call(ctx, "publisher", func() error {
-		var ok bool
-		if ch, ok = s.keys[key]; !ok {
-			return ivs.Errorf(ivs.NotFound, "no such stream key")
-		}
-		return nil
-	})
+	err = s.call(ctx, "publisher", func() error { ch, err = s.under.Publisher(ctx, key); return err })
 	return ch, err
 }
 
 func (s *store) OpenSession(ctx context.Context, v ivs.Session, ev ivs.Event) error {
-	return s.call(ctx, "open", func() error {
-		for _, o := range s.sessions {
-			if o.Channel.Channel.ARN == v.Channel.Channel.ARN && o.Ended.IsZero() {
-				return ivs.Errorf(ivs.Conflict, "the channel has an open session")
-			}
-		}
-		s.sessions[v.StreamID] = v
-		s.append([]ivs.Event{ev})
-		s.writes++
-		return nil
-	})
+	return s.call(ctx, "open", func() error { return s.under.OpenSession(ctx, v, ev) })
 }
 
 func (s *store) SaveSession(ctx context.Context, v ivs.Session, evs ...ivs.Event) error {
-	return s.call(ctx, "save", func() error {
-		old, ok := s.sessions[v.StreamID]
-		if !ok {
-			return ivs.Errorf(ivs.NotFound, "no such session")
-		}
-		if !old.Ended.IsZero() && !old.Ended.Equal(v.Ended) {
-			s.breach("session %s is saved after its end", v.StreamID)
-		}
-		s.sessions[v.StreamID] = v
-		s.append(evs)
-		s.writes++
-		return nil
-	})
+	return s.call(ctx, "save", func() error { return s.under.SaveSession(ctx, v, evs...) })
 }
 
 func (s *store) Checkpoint(ctx context.Context, lastMedia map[string]time.Time) error {
-	return s.call(ctx, "checkpoint", func() error {
-		for id, at := range lastMedia {
-			if v, ok := s.sessions[id]; ok && v.Ended.IsZero() {
-				v.LastMedia = at
-				s.sessions[id] = v
-			}
-		}
-		s.marks++
-		return nil
-	})
+	return s.call(ctx, "checkpoint", func() error { return s.under.Checkpoint(ctx, lastMedia) })
 }
 
 func (s *store) OpenSessions(ctx context.Context) (open []ivs.Session, err error) {
-	err = s.call(ctx, "list", func() error {
-		for _, v := range s.sessions {
-			if v.Ended.IsZero() {
-				open = append(open, v)
-			}
-		}
-		return nil
-	})
+	err = s.call(ctx, "list", func() error { open, err = s.under.OpenSessions(ctx); return err })
 	return open, err
 }
 
 func (s *store) ForgetSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	err = s.call(ctx, "forget", func() error {
-		for id, v := range s.sessions {
-			if n < limit && !v.Ended.IsZero() && v.Ended.Before(before) {
-				delete(s.sessions, id)
-				delete(s.events, id)
-				n++
-			}
-		}
-		return nil
-	})
+	err = s.call(ctx, "forget", func() error { n, err = s.under.ForgetSessions(ctx, before, limit); return err })
 	return n, err
 }
 
@@ -318,7 +345,14 @@ func open(t *testing.T, d *disk) *house {
 }
 
 func build(d *disk) *house {
-	h := &house{disk: d, store: &store{disk: d}}
+	h := on(d)
+	h.disk = d
+	return h
+}
+
+// on makes a registry that stands on any store.
+func on(under session.Store) *house {
+	h := &house{store: &store{under: under}}
 	h.Registry = &session.Registry{
 		Store:     h.store,
 		Addresses: ivs.Addresses{Host: "live.example", Playback: "https://live.example", Region: "us-east-1", Account: "123456789012"},

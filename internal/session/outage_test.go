@@ -81,6 +81,24 @@ func TestDatabaseAwayInMidStream(t *testing.T) {
 	}
 }
 
+// What changed without an event is not forgotten either.
+func TestIngestIsStoredAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := testChannel("")
+		h := open(t, newDisk(ch))
+		e := h.admit(t, ch)
+		h.store.next = func(string) fault { return failing }
+		e.headers()
+		wait(3 * time.Second)
+		h.store.next = nil
+		wait(3 * time.Second)
+		if h.disk.session(e.id).Ingest == nil {
+			t.Error("no ingest configuration")
+		}
+		e.pub.End(nil)
+	})
+}
+
 func TestDatabaseAwayAtTheEnd(t *testing.T) {
 	for _, f := range []fault{failing, forgetful, hanging} {
 		t.Run(fmt.Sprint(f), func(t *testing.T) {

@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,6 +224,66 @@ func TestStopDoesNotWaitForADeadDoor(t *testing.T) {
 		h.admit(t, ch).pub.End(nil) // the channel is free
 		e.pub.End(nil)
 	})
+}
+
+// The first end counts, whoever comes with a second.
+func TestTheFirstEndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := testChannel("")
+		h := open(t, newDisk(ch))
+		e := h.admit(t, ch)
+		if err := e.send(3 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now()
+		go func() {
+			<-e.pub.Done()
+			wait(2 * time.Second) // the door tells a slow peer
+			e.pub.End(errors.New("write: broken pipe"))
+		}()
+		if err := h.Stop(t.Context(), ch.ARN); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(at); took != 2*time.Second {
+			t.Errorf("Stop took %v, want until the encoder has been told", took)
+		}
+		s := h.disk.session(e.id)
+		if s.Reason != "the stream was stopped by StopStream" || !s.IngestEnded.Equal(at) {
+			t.Errorf("ended at %v because %q, want %v because of StopStream", s.IngestEnded, s.Reason, at)
+		}
+		if got := e.pub.Cause(); got == nil || got.Error() != s.Reason {
+			t.Errorf("Cause = %v", got)
+		}
+	})
+}
+
+// An encoder that leaves in the moment in which it is stopped is ended once.
+func TestEndAndStopAtOnce(t *testing.T) {
+	ch := testChannel("")
+	h := open(t, newDisk(ch))
+	h.build = func(p *pipeline) error { p.after = 0; return nil }
+	for range 200 {
+		e := h.admit(t, ch)
+		var all sync.WaitGroup
+		all.Go(func() { _ = h.Stop(t.Context(), ch.ARN) })
+		all.Go(func() { _ = h.Stop(t.Context(), ch.ARN) })
+		all.Go(func() { h.Streams(); h.Stream(ch.ARN) })
+		for e.one() == nil && e.n < 5 {
+		}
+		e.pub.End(nil)
+		all.Wait()
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(h.disk.all()); n != 200 {
+		t.Errorf("%d sessions, want 200", n)
+	}
+	for _, s := range h.disk.all() {
+		if err := legal(h.disk.history(s.StreamID)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestStopBeforeTheStreamStarts(t *testing.T) {

@@ -89,7 +89,7 @@ func serve(t *testing.T, m *sniff.Mux, ln net.Listener) {
 	})
 	web := &http.Server{Handler: routes, Protocols: protocols, ReadHeaderTimeout: time.Second}
 
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
 	go func() { done <- m.Serve(ctx, ln) }()
 	go func() { done <- web.Serve(&m.HTTP) }()

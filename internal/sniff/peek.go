@@ -43,7 +43,7 @@ func peek(c net.Conn) (protocol, *conn, error) {
 			return p, &conn{Conn: c, head: head}, nil
 		case !more:
 			return p, nil, fmt.Errorf("%w: % x", errUnknown, head)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return p, nil, io.ErrUnexpectedEOF
 		case err != nil:
 			return p, nil, err

@@ -120,7 +120,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 			t.Error(err)
 		}
 		for _, c := range []net.Conn{silent, told} {
-			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("after the end: %v, want EOF", err)
 			}
 		}
@@ -174,7 +174,7 @@ func TestAClosedOutletTakesNoConnections(t *testing.T) {
 		if _, err := c.Write([]byte{3}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("a connection for it: %v, want EOF", err)
 		}
 		if err := stop(); err != nil {

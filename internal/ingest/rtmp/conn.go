@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -56,10 +57,10 @@ func (c *conn) run(ctx context.Context) error {
 	for err == nil {
 		err = c.session.feed(limit, c.unread, at)
 		if err == nil {
-			err = c.flush(at)
+			err = c.wanted(ctx, at)
 		}
 		if err == nil {
-			err = c.wanted(ctx, at)
+			err = c.flush(at)
 		}
 		if err == nil {
 			at, err = c.fill(ctx)
@@ -70,21 +71,25 @@ func (c *conn) run(ctx context.Context) error {
 
 // handshake does not answer RTMPE, which is no protection.
 func (c *conn) handshake(ctx context.Context) error {
-	if _, err := c.fill(ctx); err != nil {
-		return err
-	}
 	for len(c.unread) == 0 {
-		if err := c.wanted(ctx, time.Now()); err != nil {
-			return err
-		}
-		if _, err := c.fill(ctx); err != nil {
+		if err := c.more(ctx); err != nil {
 			return err
 		}
 	}
 	if c.unread[0] != 3 {
 		return fmt.Errorf("RTMP version %d, only 3 is served", c.unread[0])
 	}
-	if _, _, err := handshake.DoServer(&shaker{c, ctx}, false); err != nil {
+	read := func(p []byte) (int, error) {
+		for len(c.unread) == 0 {
+			if err := c.more(ctx); err != nil {
+				return 0, err
+			}
+		}
+		n := copy(p, c.unread)
+		c.unread = c.unread[n:]
+		return n, nil
+	}
+	if _, _, err := handshake.DoServer(shaker{read, &c.session.out}, false); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
 	c.session.received = 1 + 2*1536
@@ -94,29 +99,24 @@ func (c *conn) handshake(ctx context.Context) error {
 // A shaker is a conn during the handshake. What is written waits for the next
 // read.
 type shaker struct {
-	*conn
-	ctx context.Context
+	read func([]byte) (int, error)
+	io.Writer
 }
 
-func (s *shaker) Read(p []byte) (int, error) {
-	for len(s.unread) == 0 {
-		now := time.Now()
-		if err := s.flush(now); err != nil {
-			return 0, err
-		}
-		if err := s.wanted(s.ctx, now); err != nil {
-			return 0, err
-		}
-		if _, err := s.fill(s.ctx); err != nil {
-			return 0, err
-		}
+func (s shaker) Read(p []byte) (int, error) { return s.read(p) }
+
+// more sends what waits to be sent, and reads once.
+func (c *conn) more(ctx context.Context) error {
+	now := time.Now()
+	if err := c.flush(now); err != nil {
+		return err
 	}
-	n := copy(p, s.unread)
-	s.unread = s.unread[n:]
-	return n, nil
+	if err := c.wanted(ctx, now); err != nil {
+		return err
+	}
+	_, err := c.fill(ctx)
+	return err
 }
-
-func (s *shaker) Write(p []byte) (int, error) { return s.session.out.Write(p) }
 
 // fill reads once, and returns when. It may come back with nothing after a
 // while.
@@ -127,8 +127,10 @@ func (c *conn) fill(ctx context.Context) (time.Time, error) {
 			return now, err
 		}
 	}
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done(): // which may have come before the deadline was set
 		return time.Now(), nil
+	default:
 	}
 	n, err := c.nc.Read(c.buf)
 	c.unread = c.buf[:n]

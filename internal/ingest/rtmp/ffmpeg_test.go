@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -44,7 +45,7 @@ func door(t *testing.T, g *gate) (addr string) {
 	}
 	mux := &sniff.Mux{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}}
 	server := &rtmp.Server{Gate: g}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
 	go func() { done <- mux.Serve(ctx, ln) }()
 	go func() { done <- server.Serve(ctx, &mux.RTMP) }()
@@ -222,7 +223,7 @@ func TestFFmpegPrintsWhyItWasStopped(t *testing.T) {
 		if err == nil || !strings.Contains(stderr, "stopped by StopStream") {
 			t.Errorf("%s: %v, printed %q", scheme, err, stderr)
 		}
-		if err := (<-stopped).end(t); err != cause {
+		if err := (<-stopped).end(t); !errors.Is(err, cause) {
 			t.Errorf("%s: ended with %v", scheme, err)
 		}
 	}

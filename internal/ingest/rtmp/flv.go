@@ -19,6 +19,8 @@ const (
 	maxAAC = 1<<13 - 1 - 7
 )
 
+var errMultitrack = ivs.Errorf(ivs.Invalid, "multitrack media is not taken here; switch multitrack off in the encoder")
+
 // A demuxer makes units of the bodies of FLV audio and video tags (Video File
 // Format Specification 10.1, E.4; Enhanced RTMP v1 and v2), which are also the
 // bodies of RTMP messages. It copies no media.
@@ -190,7 +192,7 @@ func videoPacket(body []byte) (kind int, cts int32, data []byte, err error) {
 func videoPacketEx(body []byte) (kind int, cts int32, data []byte, err error) {
 	packet := body[0] & 0x0f
 	if packet == 6 {
-		return 0, 0, nil, unsupportedVideo("multitrack")
+		return 0, 0, nil, errMultitrack
 	}
 	if len(body) < 5 {
 		return 0, 0, nil, fmt.Errorf("enhanced video tag of %d bytes", len(body))
@@ -243,7 +245,7 @@ func audioPacket(body []byte) (kind int, data []byte, err error) {
 func audioPacketEx(body []byte) (kind int, data []byte, err error) {
 	packet := body[0] & 0x0f
 	if packet == 5 {
-		return 0, nil, unsupportedAudio("multitrack")
+		return 0, nil, errMultitrack
 	}
 	if len(body) < 5 {
 		return 0, nil, fmt.Errorf("enhanced audio tag of %d bytes", len(body))

@@ -68,7 +68,8 @@ func encoders() []encoder {
 		"audiocodecid", "mp4a", "audiodatarate", 160.0, "audiosamplerate", 48000.0, "audiosamplesize", 16.0, "audiochannels", 2.0, "stereo", true, "2.1", false,
 		"encoder", "obs-output module (libobs version 29.0.2)")
 	return []encoder{
-		{name: "OBS: chunk size before connect, audio and video on one chunk stream", want: declared,
+		{
+			name: "OBS: chunk size before connect, audio and video on one chunk stream", want: declared,
 			connect: func(c *rtmptest.Client) []rtmptest.Message {
 				return append([]rtmptest.Message{{Chunks: 2, Type: rtmptest.SetChunkSize, Body: []byte{0, 0, 16, 0}}}, commands(4, 2, 4, 5)(c)...)
 			},
@@ -78,12 +79,16 @@ func encoders() []encoder {
 					ms[i].Chunks = 4
 				}
 				return ms
-			}},
-		{name: "ffmpeg: publish on chunk stream 8, bit rates in units of 1024", connect: commands(8, 2, 4, 5),
+			},
+		},
+		{
+			name: "ffmpeg: publish on chunk stream 8, bit rates in units of 1024", connect: commands(8, 2, 4, 5),
 			want: ingest.Declaration{Encoder: "Lavf59.27.100", VideoBitrate: 8789062, AudioBitrate: 46875, Framerate: 29.97, Channels: 1},
 			media: with(metadata("videodatarate", 9e6/1024, "audiodatarate", 48e3/1024, "framerate", 29.97, "stereo", false,
-				"encoder", "Lavf59.27.100", "filesize", 0.0))},
-		{name: "GStreamer rtmp2sink: transactions 0, chunk size 128 after publish, metadata on every frame", connect: commands(3, 0, 4, 0),
+				"encoder", "Lavf59.27.100", "filesize", 0.0)),
+		},
+		{
+			name: "GStreamer rtmp2sink: transactions 0, chunk size 128 after publish, metadata on every frame", connect: commands(3, 0, 4, 0),
 			want: ingest.Declaration{Encoder: "GStreamer", VideoBitrate: 2000000, Framerate: 30, Width: 1280, Height: 720},
 			media: func(c *rtmptest.Client) []rtmptest.Message {
 				meta := metadata("videodatarate", 2000.0, "framerate", 30.0, "width", 1280.0, "height", 720.0, "encoder", "GStreamer")
@@ -92,22 +97,28 @@ func encoders() []encoder {
 					ms = append(ms, meta, m)
 				}
 				return ms
-			}},
-		{name: "librtmp: everything on chunk stream 4", connect: commands(4, 2, 4, 5),
+			},
+		},
+		{
+			name: "librtmp: everything on chunk stream 4", connect: commands(4, 2, 4, 5),
 			media: func(c *rtmptest.Client) []rtmptest.Message {
 				ms := frames(c)
 				for i := range ms {
 					ms[i].Chunks = 4
 				}
 				return ms
-			}},
+			},
+		},
 		{name: "no onMetaData", connect: commands(3, 2, 4, 5), media: frames},
-		{name: "Flash: no releaseStream, no FCPublish, a bare onMetaData object, numbers as text", want: ingest.Declaration{VideoBitrate: 1500500, Width: 1280},
+		{
+			name: "Flash: no releaseStream, no FCPublish, a bare onMetaData object, numbers as text", want: ingest.Declaration{VideoBitrate: 1500500, Width: 1280},
 			connect: func(*rtmptest.Client) []rtmptest.Message {
 				return []rtmptest.Message{connectCall(), rtmptest.Call(0, "createStream", 2, nil), rtmptest.Call(1, "publish", 3, nil, "sk_key")}
 			},
-			media: with(rtmptest.Message{Chunks: 4, Type: rtmptest.Data, Stream: 1, Body: rtmptest.AMF("onMetaData", object("videodatarate", "1500.5", "width", " 1280 ", "height", "tall", "framerate", nil))})},
-		{name: "AMF 3 commands and data", want: ingest.Declaration{Encoder: "x"},
+			media: with(rtmptest.Message{Chunks: 4, Type: rtmptest.Data, Stream: 1, Body: rtmptest.AMF("onMetaData", object("videodatarate", "1500.5", "width", " 1280 ", "height", "tall", "framerate", nil))}),
+		},
+		{
+			name: "AMF 3 commands and data", want: ingest.Declaration{Encoder: "x"},
 			connect: func(c *rtmptest.Client) []rtmptest.Message {
 				ms := commands(3, 2, 4, 5)(c)
 				for i := range ms {
@@ -115,7 +126,8 @@ func encoders() []encoder {
 				}
 				return ms
 			},
-			media: with(rtmptest.Message{Chunks: 4, Type: 15, Stream: 1, Body: append([]byte{0}, rtmptest.AMF("@setDataFrame", "onMetaData", object("encoder", "x"))...)})},
+			media: with(rtmptest.Message{Chunks: 4, Type: 15, Stream: 1, Body: append([]byte{0}, rtmptest.AMF("@setDataFrame", "onMetaData", object("encoder", "x"))...)}),
+		},
 		{name: "unknown message types, unknown commands, unknown data", connect: func(c *rtmptest.Client) []rtmptest.Message {
 			ms := commands(3, 2, 4, 5)(c)
 			return append([]rtmptest.Message{{Chunks: 2, Type: 99, Body: []byte{1}}, ms[0], rtmptest.Call(0, "_checkbw", 9, nil), {Chunks: 2, Type: 3, Body: []byte{0, 0, 0, 1}}}, ms[1:]...)
@@ -282,7 +294,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 			if r.Level != "error" || r.Code != tc.code || r.Description != tc.description {
 				t.Errorf("refused with %q %q %q, want error, %q, %q", r.Level, r.Code, r.Description, tc.code, tc.description)
 			}
-			if _, err := c.Read(); err != io.EOF {
+			if _, err := c.Read(); !errors.Is(err, io.EOF) {
 				t.Errorf("after the refusal: %v, want EOF", err)
 			}
 			if len(g.pubs) != 0 {
@@ -306,7 +318,7 @@ func TestMediaThatIsNotTakenEndsTheStream(t *testing.T) {
 		{"AV1", video(0, ex(0x90, "av01")), "AV1"},
 		{"VP9", video(0, ex(0x91, "vp09")), "VP9"},
 		{"a codec from the future", video(0, ex(0x90, "zzz\x01")), `of codec "zzz\x01"`},
-		{"multitrack video", video(0, ex(0x96, "avc1")), "multitrack"},
+		{"multitrack video", video(0, ex(0x96, "avc1")), "switch multitrack off"},
 		{"Sorenson H.263", video(0, []byte{0x12, 1, 2, 3}), "Sorenson H.263"},
 		{"MP3", audio(0, []byte{0x2f, 1, 2, 3}), "MP3"},
 		{"MP3, enhanced", audio(0, ex(0x90, ".mp3")), "MP3"},
@@ -354,7 +366,7 @@ func TestTheServerEndsAStream(t *testing.T) {
 			if err != nil || m.Type != rtmptest.UserControl || string(m.Body) != "\x00\x01\x00\x00\x00\x01" {
 				t.Errorf("then %+v, %v; want stream EOF", m, err)
 			}
-			if err := p.end(t); err != tc.cause {
+			if err := p.end(t); !errors.Is(err, tc.cause) {
 				t.Errorf("ended with %v, want the cause itself", err)
 			}
 		})
@@ -370,7 +382,7 @@ func TestAUnitThatIsRefusedEndsTheStream(t *testing.T) {
 	if r, err := c.Expect("onStatus"); err != nil || r.Description != "too many pictures" {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if err := p.end(t); err != full {
+	if err := p.end(t); !errors.Is(err, full) {
 		t.Errorf("ended with %v", err)
 	}
 	if len(p.units) != 1 {
@@ -378,29 +390,50 @@ func TestAUnitThatIsRefusedEndsTheStream(t *testing.T) {
 	}
 }
 
+func TestAPanicEndsOneConnection(t *testing.T) {
+	g := newGate()
+	g.refuse = func(media.Unit) error { panic("a bug") }
+	addr := listen(t, &rtmp.Server{Gate: g})
+	for range 2 {
+		c := dial(t, addr)
+		if r, err := c.Publish("app", "sk_1"); err != nil || r.Level != "status" {
+			t.Fatal(r, err)
+		}
+		send(t, c, audio(0, rtmptest.AudioHeader(rtmptest.AAC48kStereo)), audio(0, rtmptest.Sound(100)))
+		if r, err := c.Expect("onStatus"); err != nil || r.Description != "internal error; try again" {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		if err := (<-g.admitted).end(t); err == nil {
+			t.Error("ended without cause")
+		}
+	}
+}
+
 func TestWaysToLeave(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		leave func(t *testing.T, c *rtmptest.Client)
+		leave func(c *rtmptest.Client) error
 		want  string // of the cause; "": nil
 	}{
-		{"FCUnpublish", func(t *testing.T, c *rtmptest.Client) { send(t, c, rtmptest.Call(0, "FCUnpublish", 6, nil, "k")) }, ""},
-		{"deleteStream", func(t *testing.T, c *rtmptest.Client) { send(t, c, rtmptest.Call(0, "deleteStream", 6, nil, 1.0)) }, ""},
-		{"closeStream", func(t *testing.T, c *rtmptest.Client) { send(t, c, rtmptest.Call(1, "closeStream", 0, nil)) }, ""},
-		{"publish(false)", func(t *testing.T, c *rtmptest.Client) { send(t, c, rtmptest.Call(1, "publish", 0, nil, false)) }, ""},
-		{"end of file", func(_ *testing.T, c *rtmptest.Client) { c.Conn.Close() }, ""},
-		{"reset", func(t *testing.T, c *rtmptest.Client) {
-			if err := c.Conn.(*net.TCPConn).SetLinger(0); err != nil {
-				t.Fatal(err)
-			}
-			c.Conn.Close()
+		{"FCUnpublish", func(c *rtmptest.Client) error { return c.Send(rtmptest.Call(0, "FCUnpublish", 6, nil, "k")) }, ""},
+		{"deleteStream", func(c *rtmptest.Client) error { return c.Send(rtmptest.Call(0, "deleteStream", 6, nil, 1.0)) }, ""},
+		{"closeStream", func(c *rtmptest.Client) error { return c.Send(rtmptest.Call(1, "closeStream", 0, nil)) }, ""},
+		{"publish(false)", func(c *rtmptest.Client) error { return c.Send(rtmptest.Call(1, "publish", 0, nil, false)) }, ""},
+		{"end of file", func(c *rtmptest.Client) error { return c.Conn.Close() }, ""},
+		{"reset", func(c *rtmptest.Client) error {
+			return errors.Join(c.Conn.(*net.TCPConn).SetLinger(0), c.Conn.Close())
 		}, "reset"},
-		{"nonsense", func(_ *testing.T, c *rtmptest.Client) { _, _ = c.Conn.Write([]byte{0xff, 0xff, 0xff, 0xff}) }, "without a message header"},
-		{"publish again", func(t *testing.T, c *rtmptest.Client) { send(t, c, rtmptest.Call(1, "publish", 0, nil, "sk_2")) }, "publish came twice"},
+		{"nonsense", func(c *rtmptest.Client) error {
+			_, err := c.Conn.Write([]byte{0xff, 0xff, 0xff, 0xff})
+			return err
+		}, "without a message header"},
+		{"publish again", func(c *rtmptest.Client) error { return c.Send(rtmptest.Call(1, "publish", 0, nil, "sk_2")) }, "publish came twice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, p := publish(t, newGate())
-			tc.leave(t, c)
+			if err := tc.leave(c); err != nil {
+				t.Fatal(err)
+			}
 			err := p.end(t)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("ended with %v, want %q", err, tc.want)

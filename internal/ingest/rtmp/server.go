@@ -97,8 +97,8 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 func (s *Server) protect(run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			s.log().Error("publisher's connection failed", "err", err)
+			err = fmt.Errorf("panic: %v", p)
+			s.log().Error("publisher's connection failed", "err", err, "stack", string(debug.Stack()))
 		}
 	}()
 	return run()

@@ -1,6 +1,7 @@
 package rtmp_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"strings"
@@ -28,6 +29,16 @@ func piped(ctx context.Context, t *testing.T, s *rtmp.Server) (c *rtmptest.Clien
 	return &rtmptest.Client{Conn: near}, func() { <-served }
 }
 
+// drip writes a byte a second until the server has had enough.
+func drip(c *rtmptest.Client, b []byte) {
+	for i := range b {
+		if _, err := c.Conn.Write(b[i : i+1]); err != nil {
+			return
+		}
+		<-time.After(time.Second)
+	}
+}
+
 func TestAConnectionHasTenSecondsToPublish(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -36,23 +47,14 @@ func TestAConnectionHasTenSecondsToPublish(t *testing.T) {
 		{"silent", func(*rtmptest.Client) error { return nil }},
 		{"silent after the handshake", func(c *rtmptest.Client) error { return c.Handshake() }},
 		{"one byte a second", func(c *rtmptest.Client) error {
-			for {
-				if _, err := c.Conn.Write([]byte{3}); err != nil {
-					return nil
-				}
-				<-time.After(time.Second)
-			}
+			drip(c, bytes.Repeat([]byte{3}, 100))
+			return nil
 		}},
 		{"one byte a second after the handshake", func(c *rtmptest.Client) error {
 			if err := c.Handshake(); err != nil {
 				return err
 			}
-			for _, b := range c.Append(nil, 0, connectCall()) {
-				if _, err := c.Conn.Write([]byte{b}); err != nil {
-					return nil
-				}
-				<-time.After(time.Second)
-			}
+			drip(c, c.Append(nil, 0, connectCall()))
 			return nil
 		}},
 	} {

@@ -16,6 +16,9 @@ import (
 // between timestamps is a hole that the encoder left, not media that arrived.
 const maxStep = media.Clock * media.Ticks(1)
 
+// maxKeyInterval is the longest key interval that is reported.
+const maxKeyInterval = media.Clock * media.Ticks(3600)
+
 // A Meter counts the units of one stream. The zero Meter is ready. Observe is
 // called by the media's goroutine and costs a few additions; Totals may be
 // called by any other.
@@ -74,8 +77,8 @@ func (m *Meter) picture(u media.Unit) {
 	if !u.Key {
 		return
 	}
-	if m.keyed && u.DTS > m.lastKey {
-		t.KeyInterval = u.DTS - m.lastKey
+	if d := u.DTS - m.lastKey; m.keyed && d > 0 {
+		t.KeyInterval = min(d, maxKeyInterval)
 	}
 	m.keyed, m.lastKey = true, u.DTS
 }

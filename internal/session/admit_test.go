@@ -30,7 +30,7 @@ func TestAdmitRefuses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := open(t, newDisk(open1, strict))
-				h.store.next = func(string) fault { return tc.fault }
+				h.store.behave(func(string) fault { return tc.fault })
 				q := request(open1)
 				q.Key, q.Secure = tc.key, tc.secure
 				_, err := h.Admit(t.Context(), q)
@@ -165,17 +165,17 @@ func TestAdmitWithALostAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ch := testChannel("")
 				h := open(t, newDisk(ch))
-				h.store.next = func(op string) fault {
+				h.store.behave(func(op string) fault {
 					if op == "open" {
 						return tc.fault
 					}
 					return none
-				}
+				})
 				_, err := h.Admit(t.Context(), request(ch))
 				if ivs.CodeOf(err) != ivs.Unavailable {
 					t.Fatalf("Admit = %v, want unavailable", err)
 				}
-				h.store.next = nil
+				h.store.behave(nil)
 				h.admit(t, ch).pub.End(nil)
 				wait(time.Second)
 				all := h.disk.all()
@@ -209,19 +209,19 @@ func TestPublisherThatLeavesDuringAdmit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := testChannel("")
 		h := open(t, newDisk(ch))
-		h.store.next = func(op string) fault {
+		h.store.behave(func(op string) fault {
 			if op == "open" {
 				return hanging
 			}
 			return none
-		}
+		})
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("peer hung up"))
 		defer cancel()
 		start := time.Now()
 		if _, err := h.Admit(ctx, request(ch)); err == nil || time.Since(start) != time.Second {
 			t.Errorf("Admit = %v after %v, want an error after 1s", err, time.Since(start))
 		}
-		h.store.next = nil
+		h.store.behave(nil)
 		wait(10 * time.Second)
 		h.admit(t, ch).pub.End(nil)
 	})

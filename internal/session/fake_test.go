@@ -201,13 +201,25 @@ func (d *disk) ForgetSessions(_ context.Context, before time.Time, limit int) (i
 // of each call.
 type store struct {
 	under session.Store
-	next  func(op string) fault
+
+	mu   sync.Mutex
+	next func(op string) fault // nil: nothing befalls them
+}
+
+// behave sets next from now on.
+func (s *store) behave(next func(op string) fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = next
 }
 
 func (s *store) call(ctx context.Context, op string, do func() error) error {
 	f := none
-	if s.next != nil {
-		f = s.next(op)
+	s.mu.Lock()
+	next := s.next
+	s.mu.Unlock()
+	if next != nil {
+		f = next(op)
 	}
 	switch f {
 	case failing:

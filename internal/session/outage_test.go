@@ -48,7 +48,7 @@ func TestDatabaseAwayInMidStream(t *testing.T) {
 				book := new(logbook)
 				h.Log = slog.New(slog.NewTextHandler(book, nil))
 				e := h.admit(t, ch)
-				h.store.next = func(string) fault { return f }
+				h.store.behave(func(string) fault { return f })
 				e.headers()
 				start := time.Now()
 				if err := e.send(10 * time.Second); err != nil {
@@ -60,7 +60,7 @@ func TestDatabaseAwayInMidStream(t *testing.T) {
 				if _, live := h.Stream(ch.ARN); live {
 					t.Error("live before Stream Start is stored")
 				}
-				h.store.next = nil
+				h.store.behave(nil)
 				if err := e.send(6 * time.Second); err != nil {
 					t.Fatal(err)
 				}
@@ -87,10 +87,10 @@ func TestIngestIsStoredAfterAnOutage(t *testing.T) {
 		ch := testChannel("")
 		h := open(t, newDisk(ch))
 		e := h.admit(t, ch)
-		h.store.next = func(string) fault { return failing }
+		h.store.behave(func(string) fault { return failing })
 		e.headers()
 		wait(3 * time.Second)
-		h.store.next = nil
+		h.store.behave(nil)
 		wait(3 * time.Second)
 		if h.disk.session(e.id).Ingest == nil {
 			t.Error("no ingest configuration")
@@ -109,19 +109,19 @@ func TestDatabaseAwayAtTheEnd(t *testing.T) {
 				if err := e.send(3 * time.Second); err != nil {
 					t.Fatal(err)
 				}
-				h.store.next = func(op string) fault {
+				h.store.behave(func(op string) fault {
 					if op == "publisher" {
 						return none
 					}
 					return f
-				}
+				})
 				ended := time.Now()
 				e.pub.End(nil)
 				wait(10 * time.Minute)
 				if _, err := h.Admit(t.Context(), request(ch)); ivs.CodeOf(err) != ivs.Conflict {
 					t.Errorf("Admit while the end is not stored = %v", err)
 				}
-				h.store.next = nil
+				h.store.behave(nil)
 				wait(10 * time.Second)
 				equal(t, "history", h.disk.history(e.id), whole)
 				if s := h.disk.session(e.id); !s.IngestEnded.Equal(ended) || s.Ended.Sub(ended) > time.Second {
@@ -142,14 +142,14 @@ func TestPendingEventsAreBounded(t *testing.T) {
 		if err := e.send(3 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		h.store.next = func(string) fault { return failing }
+		h.store.behave(func(string) fault { return failing })
 		for range 500 {
 			wait(6 * time.Second)
 			if err := e.send(6 * time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
-		h.store.next = nil
+		h.store.behave(nil)
 		wait(6 * time.Second)
 		e.pub.End(nil)
 		synctest.Wait()
@@ -227,7 +227,7 @@ func TestCloseIsBounded(t *testing.T) {
 				if err := e.send(4 * time.Second); err != nil {
 					t.Fatal(err)
 				}
-				h.store.next = func(string) fault { return f }
+				h.store.behave(func(string) fault { return f })
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				start := time.Now()
@@ -350,16 +350,16 @@ func TestRecoverInTwoGoes(t *testing.T) {
 	}
 	h := build(d)
 	calls := 0
-	h.store.next = func(op string) fault {
+	h.store.behave(func(op string) fault {
 		if calls++; calls == 6 {
 			return forgetful
 		}
 		return none
-	}
+	})
 	if err := h.Recover(t.Context()); err == nil {
 		t.Error("a recovery that failed reports nothing")
 	}
-	h.store.next = nil
+	h.store.behave(nil)
 	if err := h.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}

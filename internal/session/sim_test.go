@@ -134,7 +134,7 @@ func (w *world) roll(n int) int {
 func (w *world) boot() (kill func()) {
 	h := on(w.disk)
 	dead := false // guarded by w.mu
-	h.store.next = func(op string) fault {
+	h.store.behave(func(op string) fault {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if dead {
@@ -144,7 +144,7 @@ func (w *world) boot() (kill func()) {
 			return w.fault
 		}
 		return none
-	}
+	})
 	h.build = func(p *pipeline) error {
 		if w.roll(4) == 0 {
 			p.stuck = make(chan struct{})

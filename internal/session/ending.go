@@ -20,20 +20,25 @@ func (l *live) close(ctx context.Context) {
 	e := l.end.Load()
 	l.encoderGone(e)
 
+	var over time.Time // when the pipeline was closed; read after closed
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		l.closePipeline(!errors.Is(e.cause, errServerStopping))
+		over = now()
 	}()
 	started := !l.rec.s.Started.IsZero()
 	if !started || !within(ctx, closed, tail) {
 		l.settle(ctx)
 	}
-	if !within(ctx, closed, l.reg.flushWait()) {
-		l.log.Error("pipeline does not close", "took", l.reg.flushWait())
+	ended := now()
+	if within(ctx, closed, l.reg.flushWait()) {
+		ended = over
+	} else {
+		l.log.Error("pipeline does not close", "took", now().Sub(ended))
 	}
 	if started {
-		l.rec.s.Ended = l.rec.note(ivs.StreamStateChange, ivs.StreamEnd, now())
+		l.rec.s.Ended = l.rec.note(ivs.StreamStateChange, ivs.StreamEnd, ended)
 		l.settle(ctx)
 	}
 	l.log.Info("session ended", "reason", l.rec.s.Reason, "took", l.rec.s.Ended.Sub(l.rec.s.Created))

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -52,9 +53,7 @@ func (r *Registry) checkpoints(ctx context.Context) {
 			continue
 		}
 		away.over(r.log())
-		for id, at := range moved {
-			stored[id] = at
-		}
+		maps.Copy(stored, moved)
 	}
 }
 

@@ -133,6 +133,33 @@ func TestDatabaseAwayAtTheEnd(t *testing.T) {
 	}
 }
 
+// Stream End tells when the tail was processed, however late it is stored.
+func TestDatabaseAwayDuringALongTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := testChannel("")
+		h := open(t, newDisk(ch))
+		h.build = func(p *pipeline) error {
+			p.stuck = make(chan struct{})
+			time.AfterFunc(6*time.Second, func() { close(p.stuck) })
+			return nil
+		}
+		e := h.admit(t, ch)
+		if err := e.send(3 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		h.store.behave(func(string) fault { return failing })
+		e.pub.End(nil)
+		wait(time.Hour)
+		h.store.behave(nil)
+		wait(10 * time.Second)
+		equal(t, "history", h.disk.history(e.id), whole)
+		s := h.disk.session(e.id)
+		if got := s.Ended.Sub(s.IngestEnded); got != 3*time.Second {
+			t.Errorf("Stream End is %v after Session Ended, want 3s", got)
+		}
+	})
+}
+
 // A flapping stream during a long outage must not gather events without end.
 func TestPendingEventsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

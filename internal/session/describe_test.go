@@ -120,8 +120,10 @@ func TestDescribeNothing(t *testing.T) {
 
 func TestDescribeNumbersTracksByKind(t *testing.T) {
 	tracks := []*media.Track{
-		{ID: 0, Kind: media.Video, Codec: media.H264}, {ID: 1, Kind: media.Video, Codec: media.H264},
-		{ID: 0, Kind: media.Audio, Codec: media.AAC}, {ID: 0, Kind: media.Data},
+		{ID: 0, Kind: media.Video, Codec: media.H264},
+		{ID: 1, Kind: media.Video, Codec: media.H264},
+		{ID: 0, Kind: media.Audio, Codec: media.AAC},
+		{ID: 0, Kind: media.Data},
 	}
 	got := describe(ingest.Declaration{}, tracks, 0)
 	if len(got.Video) != 2 || got.Video[0].Track != "Track0" || got.Video[1].Track != "Track1" || len(got.Audio) != 1 || got.Audio[0].Track != "Track0" {

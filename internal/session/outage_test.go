@@ -313,19 +313,22 @@ func TestRecover(t *testing.T) {
 		reason string
 	}{
 		{
-			"nothing came", ivs.Session{Created: at(0)},
+			"nothing came",
+			ivs.Session{Created: at(0)},
 			whole[:1],
 			[]string{ivs.SessionCreated, ivs.SessionEnded},
 			at(0), "server restarted",
 		},
 		{
-			"before the first segment", ivs.Session{Created: at(0), LastMedia: at(1)},
+			"before the first segment",
+			ivs.Session{Created: at(0), LastMedia: at(1)},
 			whole[:1],
 			[]string{ivs.SessionCreated, ivs.SessionEnded},
 			at(1), "server restarted",
 		},
 		{
-			"in mid-stream", ivs.Session{Created: at(0), Started: at(2), LastMedia: at(9)},
+			"in mid-stream",
+			ivs.Session{Created: at(0), Started: at(2), LastMedia: at(9)},
 			whole[:2],
 			whole,
 			at(9), "server restarted",

@@ -74,6 +74,7 @@ func TestSessionsThatNeverStart(t *testing.T) {
 	}{
 		{"leaves at once", func(_ *testing.T, e *encoder) { e.pub.End(nil) }, "the encoder ended the stream"},
 		{"leaves before a segment", func(t *testing.T, e *encoder) {
+			t.Helper()
 			e.headers()
 			if err := e.send(time.Second); err != nil {
 				t.Error(err)
@@ -84,6 +85,7 @@ func TestSessionsThatNeverStart(t *testing.T) {
 			e.pub.End(errors.New("video codec HEVC is not supported\x00"))
 		}, "video codec HEVC is not supported"},
 		{"sends audio only", func(t *testing.T, e *encoder) {
+			t.Helper()
 			e.video = nil
 			e.pub.SetTracks([]*media.Track{e.audio})
 			start := time.Now()
@@ -145,6 +147,7 @@ func TestEndsOfAStream(t *testing.T) {
 	}{
 		{"connection lost", func(_ *testing.T, _ *house, e *encoder) { e.pub.End(errRead) }, errRead.Error()},
 		{"StopStream", func(t *testing.T, h *house, e *encoder) {
+			t.Helper()
 			go func() { _ = e.obey() }()
 			arn := h.disk.session(e.id).Channel.Channel.ARN
 			if err := h.Stop(t.Context(), arn); err != nil {
@@ -158,6 +161,7 @@ func TestEndsOfAStream(t *testing.T) {
 			}
 		}, "the stream was stopped by StopStream"},
 		{"pipeline error", func(t *testing.T, h *house, e *encoder) {
+			t.Helper()
 			p := h.pipe(0)
 			p.mu.Lock()
 			p.refuse = errors.New("bitstream is broken")
@@ -169,11 +173,13 @@ func TestEndsOfAStream(t *testing.T) {
 			e.pub.End(err)
 		}, "bitstream is broken"},
 		{"48 hours", func(t *testing.T, _ *house, e *encoder) {
+			t.Helper()
 			if got, want := e.obey().Error(), "a stream lasts at most 48h0m0s"; got != want {
 				t.Errorf("cause %q, want %q", got, want)
 			}
 		}, "a stream lasts at most 48h0m0s"},
 		{"a unit without a track", func(t *testing.T, _ *house, e *encoder) {
+			t.Helper()
 			err := e.pub.WriteUnit(media.Unit{At: time.Now()})
 			if err == nil {
 				t.Error("it was taken")

@@ -301,7 +301,7 @@ func (w *world) verdict() {
 // Random publishers, stops, outages and crashes never make an illegal state,
 // lose an event or write one twice.
 func TestSimulation(t *testing.T) {
-	worlds := 40
+	worlds := 20
 	if testing.Short() {
 		worlds = 4
 	}

@@ -366,6 +366,29 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// A server that is killed has noted the last media to within two seconds.
+func TestKilledServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := testChannel("")
+		d := newDisk(ch)
+		h := open(t, d)
+		e := h.admit(t, ch)
+		if err := e.send(7700 * time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		last := time.Now().Add(-frame)
+		h.store.behave(func(string) fault { return failing }) // it is no more
+		if err := build(d).Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s := d.session(e.id)
+		if off := last.Sub(s.Ended); off < 0 || off > 2*time.Second || !s.IngestEnded.Equal(s.Ended) {
+			t.Errorf("ended %v and %v, the last media came at %v", s.IngestEnded, s.Ended, last)
+		}
+		equal(t, "history", d.history(e.id), whole)
+	})
+}
+
 // A recovery that dies half-way is completed by the next.
 func TestRecoverInTwoGoes(t *testing.T) {
 	d := newDisk()

@@ -16,6 +16,7 @@ func accessKeyClauses() []clause {
 }
 
 func accessKeyReadsBack(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	a := store.AccessKey{ID: "AKIAB", Secret: "secret-a", Created: noon()}
 	b := store.AccessKey{ID: "AKIAA", Secret: "secret-b", Created: noon().Add(1000), Disabled: true}
@@ -50,6 +51,7 @@ func accessKeyReadsBack(t *testing.T, e engine) {
 }
 
 func accessKeyGuest(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	owner := open(t, url)
 	guest := openAs(t, store.Options{URL: url, Key: masterKey(t, 1), Mode: store.Guest})

@@ -105,7 +105,7 @@ func (b *backupWriter) table(ctx context.Context, tx *sql.Tx, t table) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err says what Close would
+	defer rows.Close()
 	values, dest := make([]any, len(t.columns)), make([]any, len(t.columns))
 	for i := range values {
 		dest[i] = &values[i]

@@ -84,6 +84,7 @@ func dump(t testing.TB, url string) string {
 }
 
 func backupWhole(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	c, k, s := fill(t, db, url)
@@ -110,6 +111,7 @@ func backupWhole(t *testing.T, e engine) {
 }
 
 func backupConsistent(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	c := plain(t, db)
@@ -147,6 +149,7 @@ func backupConsistent(t *testing.T, e engine) {
 }
 
 func backupDamaged(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	fill(t, db, url)

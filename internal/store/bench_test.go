@@ -98,6 +98,7 @@ func multiply(b *testing.B, db *sql.DB, n int) {
 	mustExec(b, db, `UPDATE counters SET value = (SELECT MAX(id) FROM events)`)
 	mustExec(b, db, `UPDATE channels SET event_seq = (SELECT MAX(seq) FROM events)`)
 	mustExec(b, db, `DROP TABLE many`)
+	mustExec(b, db, `PRAGMA wal_checkpoint(TRUNCATE)`)
 }
 
 // BenchmarkCheckpoint notes 200 live sessions, once a second's work.

@@ -21,6 +21,7 @@ func channelClauses() []clause {
 }
 
 func channelReadsBack(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	c, k := create(t, db, fullChannel())
@@ -50,6 +51,7 @@ func channelReadsBack(t *testing.T, e engine) {
 }
 
 func channelCreatedWhole(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	_, k := create(t, db, fullChannel())
 	second := fullChannel()
@@ -61,6 +63,7 @@ func channelCreatedWhole(t *testing.T, e engine) {
 }
 
 func channelPages(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	var want []ivs.ARN
 	recording := ivs.NewARN("us-east-1", "123456789012", ivs.KindRecordingConfiguration)
@@ -119,6 +122,7 @@ func listChannels(t *testing.T, db *store.DB, f ivs.ChannelFilter, limit int) []
 }
 
 func channelUpdate(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, k := create(t, db, fullChannel())
 	errNo := errors.New("no")
@@ -168,6 +172,7 @@ func channelUpdate(t *testing.T, e engine) {
 }
 
 func channelDelete(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, k := create(t, db, fullChannel())
 	kept, keptKey := create(t, db, fullChannel())

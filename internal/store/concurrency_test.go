@@ -30,6 +30,7 @@ func inParallel(n int, f func(i int)) {
 }
 
 func noLostUpdate(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c := plain(t, db)
 	const each = 8
@@ -59,6 +60,7 @@ func noLostUpdate(t *testing.T, e engine) {
 }
 
 func oneOpenSession(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c := plain(t, db)
 	for range 4 {
@@ -81,6 +83,7 @@ func oneOpenSession(t *testing.T, e engine) {
 }
 
 func noSessionOnDeleted(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	errLive := errors.New("live")
 	for range 8 {
@@ -108,6 +111,7 @@ func noSessionOnDeleted(t *testing.T, e engine) {
 }
 
 func noLostEvent(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	shared := plain(t, db)

@@ -22,6 +22,7 @@ func eventClauses() []clause {
 }
 
 func eventReadsBack(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, _ := create(t, db, fullChannel())
 	s := newSession(c, noon())
@@ -52,6 +53,7 @@ func eventReadsBack(t *testing.T, e engine) {
 }
 
 func eventLimit(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c := plain(t, db)
 	s := begin(t, db, c, noon())
@@ -70,6 +72,7 @@ func eventLimit(t *testing.T, e engine) {
 }
 
 func eventNumbers(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	a, b := plain(t, db), plain(t, db)
 	seqs := map[ivs.ARN][]int64{}
@@ -93,6 +96,7 @@ func eventNumbers(t *testing.T, e engine) {
 }
 
 func eventWithState(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	c := plain(t, db)
@@ -109,6 +113,7 @@ func eventWithState(t *testing.T, e engine) {
 }
 
 func eventOnce(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	s := begin(t, db, plain(t, db), noon())
 	start, over := change(s, ivs.StreamStart, noon()), change(s, ivs.SessionEnded, noon())

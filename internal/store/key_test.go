@@ -19,6 +19,7 @@ func keyClauses() []clause {
 }
 
 func keyWrong(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
 	must(t, "Open", err)
@@ -41,6 +42,7 @@ func keyWrong(t *testing.T, e engine) {
 }
 
 func keyChange(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
 	must(t, "Open", err)

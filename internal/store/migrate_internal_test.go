@@ -63,6 +63,7 @@ func steps(t *testing.T, texts map[string]string) []migration {
 
 func TestMigrationsGoForwardOnceEach(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *DB) {
+		t.Helper()
 		one := map[string]string{"0001_one.sql": "-- a comment;\nCREATE TABLE a (id BIGINT PRIMARY KEY);\nINSERT INTO a (id) VALUES (1);\n"}
 		if err := db.migrate(t.Context(), steps(t, one)); err != nil {
 			t.Fatal(err)
@@ -127,6 +128,7 @@ func TestMigrationFilesAreNumberedWithoutAGap(t *testing.T) {
 // A backup knows every table and every column of the schema.
 func TestBackupKnowsTheSchema(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *DB) {
+		t.Helper()
 		if err := db.prepare(t.Context(), Owner); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +164,7 @@ func TestSQLiteIsSetUpToBeDurable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // nothing was written
+	defer db.Close()
 	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"}
 	for name, want := range want {
 		for which, p := range map[string]*pool{"writer": db.write, "reader": db.read} {
@@ -180,6 +182,7 @@ func TestSQLiteIsSetUpToBeDurable(t *testing.T) {
 // A transaction that others are in the way of is run again, but not for ever.
 func TestTransactionsAreRetriedWithinBounds(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *DB) {
+		t.Helper()
 		busy := error(&pgconn.PgError{Code: "40001"})
 		if _, ok := db.engine.(sqliteEngine); ok {
 			busy = sqliteBusy(t, db)

@@ -46,6 +46,7 @@ func statementsUsed(t *testing.T, db *DB) []string {
 // index, so that its cost does not grow with what is stored.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *DB) {
+		t.Helper()
 		if err := db.prepare(t.Context(), Owner); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +91,7 @@ func explainPostgres(t *testing.T, db *DB, q string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // nothing was written
+	defer conn.Close()
 	execute := `EXPLAIN EXECUTE asked`
 	if n := params(q); n > 0 {
 		execute += `(` + strings.Repeat("NULL, ", n-1) + `NULL)`

@@ -43,7 +43,7 @@ func (p *pool) statement(ctx context.Context, q string) (*sql.Stmt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if first, ok := p.stmts[q]; ok {
-		return first, s.Close()
+		return first, s.Close() //nolint:sqlclosecheck // another goroutine was quicker
 	}
 	p.stmts[q] = s
 	return s, nil
@@ -51,7 +51,7 @@ func (p *pool) statement(ctx context.Context, q string) (*sql.Stmt, error) {
 
 // query runs a statement whose text is one of few.
 func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	s, err := p.statement(ctx, q)
+	s, err := p.statement(ctx, q) //nolint:sqlclosecheck // the pool closes it
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, err
 
 // queryRow runs a statement whose text is one of few.
 func (p *pool) queryRow(ctx context.Context, q string, args ...any) scanner {
-	s, err := p.statement(ctx, q)
+	s, err := p.statement(ctx, q) //nolint:sqlclosecheck // the pool closes it
 	if err != nil {
 		return failed{err}
 	}

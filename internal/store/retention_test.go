@@ -16,6 +16,7 @@ func retentionClauses() []clause {
 }
 
 func retentionBatches(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	c := plain(t, db)
@@ -51,6 +52,7 @@ func retentionBatches(t *testing.T, e engine) {
 }
 
 func retentionSinks(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db, past := open(t, url), raw(t, url)
 	c := plain(t, db)

@@ -18,6 +18,7 @@ func schemaClauses() []clause {
 }
 
 func schemaNewer(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
 	must(t, "Open", err)
@@ -38,6 +39,7 @@ func schemaNewer(t *testing.T, e engine) {
 }
 
 func schemaOlder(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	mustExec(t, raw(t, url), `CREATE TABLE unrelated (id BIGINT)`) // so that the SQLite file exists
 	reader := openAs(t, store.Options{URL: url, Mode: store.Reader})
@@ -54,6 +56,7 @@ func schemaOlder(t *testing.T, e engine) {
 }
 
 func schemaAgain(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
 	must(t, "Open", err)

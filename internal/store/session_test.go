@@ -26,6 +26,7 @@ func sessionClauses() []clause {
 }
 
 func sessionReadsBack(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, _ := create(t, db, fullChannel())
 	s := begin(t, db, c, noon())
@@ -71,6 +72,7 @@ func sessionReadsBack(t *testing.T, e engine) {
 }
 
 func sessionIsAlone(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	c := plain(t, db)
@@ -94,6 +96,7 @@ func sessionIsAlone(t *testing.T, e engine) {
 }
 
 func sessionSticky(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c := plain(t, db)
 	s := begin(t, db, c, noon())
@@ -131,6 +134,7 @@ func sessionSticky(t *testing.T, e engine) {
 }
 
 func sessionFound(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, other := plain(t, db), plain(t, db)
 	_, err := db.Session(t.Context(), c.ARN, "")
@@ -158,6 +162,7 @@ func sessionFound(t *testing.T, e engine) {
 }
 
 func sessionPages(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, other := plain(t, db), plain(t, db)
 	end(t, db, begin(t, db, other, noon()), noon())
@@ -201,6 +206,7 @@ func listSessions(t *testing.T, db *store.DB, channel ivs.ARN, limit int) []ivs.
 }
 
 func sessionCheckpoint(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	const n = 1203 // more than two statements' worth
 	var live []ivs.Session
@@ -242,6 +248,7 @@ func sessionCheckpoint(t *testing.T, e engine) {
 }
 
 func sessionRecovery(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	db := open(t, url)
 	var want []string
@@ -269,6 +276,7 @@ func sessionRecovery(t *testing.T, e engine) {
 }
 
 func sessionWithoutChannel(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c := plain(t, db)
 	s := begin(t, db, c, noon())
@@ -281,6 +289,7 @@ func sessionWithoutChannel(t *testing.T, e engine) {
 }
 
 func sessionOddText(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c := plain(t, db)
 	s := begin(t, db, c, noon())

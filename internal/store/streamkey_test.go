@@ -15,6 +15,7 @@ func streamKeyClauses() []clause {
 }
 
 func streamKeyReadsBack(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, first := create(t, db, fullChannel())
 	second := ivs.NewStreamKey(c.ARN, ivs.Tags{"encoder": "2"})
@@ -45,6 +46,7 @@ func streamKeyReadsBack(t *testing.T, e engine) {
 }
 
 func streamKeyPages(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, first := create(t, db, fullChannel())
 	create(t, db, fullChannel()) // whose key is not listed

@@ -13,6 +13,7 @@ func tagClauses() []clause {
 }
 
 func tagsChange(t *testing.T, e engine) {
+	t.Helper()
 	db := open(t, e.url(t))
 	c, k := create(t, db, fullChannel())
 	errNo := errors.New("no")

@@ -69,7 +69,9 @@ CREATE TABLE sessions (
     ingest          TEXT NOT NULL
 );
 CREATE UNIQUE INDEX sessions_open ON sessions (channel) WHERE ended_us = 0;
-CREATE INDEX sessions_channel ON sessions (channel, id);
+-- Holds all that a list of sessions says, so that a page of it is read in one place.
+CREATE INDEX sessions_channel
+    ON sessions (channel, id, stream_id, created_us, started_us, ended_us, has_error);
 CREATE INDEX sessions_ended ON sessions (ended_us) WHERE ended_us > 0;
 
 -- When the media of open sessions last arrived. Written once a second, hence a

@@ -18,6 +18,7 @@ import (
 func backupClauses() []clause {
 	return []clause{
 		{"a backup holds every table and column", backupWhole},
+		{"a backup needs no server", backupStopped},
 		{"a backup taken while writers run is of one moment", backupConsistent},
 		{"a damaged or foreign backup changes nothing", backupDamaged},
 	}
@@ -110,6 +111,20 @@ func backupWhole(t *testing.T, e engine) {
 	wantCode(t, "restoring twice", copied.Restore(t.Context(), bytes.NewReader(backup(t, url))), ivs.Conflict)
 }
 
+// A backup of a server that is down is made as one of a server that runs.
+func backupStopped(t *testing.T, e engine) {
+	t.Helper()
+	url := e.url(t)
+	db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
+	must(t, "Open", err)
+	c, _ := create(t, db, fullChannel())
+	want := dump(t, url)
+	must(t, "Close", db.Close())
+	if got := dump(t, url); got != want || !strings.Contains(got, c.ARN.String()) {
+		t.Errorf("with the server down:\n%s\nwant\n%s", got, want)
+	}
+}
+
 func backupConsistent(t *testing.T, e engine) {
 	t.Helper()
 	url := e.url(t)
@@ -171,7 +186,7 @@ func backupDamaged(t *testing.T, e engine) {
 		{"nothing", nil, "damaged"},
 		{"not a backup", []byte("correct horse battery staple"), "damaged"},
 		{"another program's", zip(t, []byte("{}\n")), "restore it with the openivs that wrote it"},
-		{"a newer schema", edit(`"schema":1`, `"schema":2`), "restore it with the openivs that wrote it"},
+		{"a newer schema", edit(`"schema":`, `"schema":9`), "restore it with the openivs that wrote it"},
 		{"cut in the middle", whole[:len(whole)/2], "damaged"},
 		{"cut before the trailer", zip(t, bytes.Join(lines[:len(lines)-2], nil)), "damaged"},
 		{"one letter changed", edit("studio-1", "studio-2"), "damaged"},

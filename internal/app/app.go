@@ -22,6 +22,7 @@ import (
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ivs"
 	"openivs/internal/pipeline"
+	"openivs/internal/playback"
 	"openivs/internal/seal"
 	"openivs/internal/session"
 	"openivs/internal/sniff"
@@ -50,6 +51,7 @@ type App struct {
 	db        *store.DB
 	key       *seal.Key
 	streams   *pipeline.Builder
+	audience  *playback.Audience
 	sessions  *session.Registry
 	rtmp      *rtmp.Server
 	mux       *sniff.Mux

@@ -53,7 +53,7 @@ func (a *App) joinControl(context.Context) error {
 			Fault: control.Fault,
 			Log:   a.log,
 		},
-		playback: &playback.Server{Streams: a.streams, Channels: a.db, Log: a.log},
+		playback: &playback.Server{Streams: a.streams, Channels: a.db, Audience: a.audience, Log: a.log},
 	}
 	a.http = httpServer(a.web, a.log)
 	return nil

@@ -12,6 +12,7 @@ import (
 type Visit struct {
 	Node    string // what the server calls itself
 	Session string // id of the viewer session
+	Ticket  string // what the session's media playlists are asked for with
 	Now     time.Time
 }
 
@@ -28,7 +29,7 @@ func (s *Stream) Multivariant(v Visit) ([]byte, bool) {
 	playable := false
 	for _, w := range s.Renditions {
 		if snap := w.Snapshot(); snap.Playable() {
-			b = snap.appendVariant(b)
+			b = snap.appendVariant(b, v.Ticket)
 			playable = true
 		}
 	}
@@ -43,7 +44,7 @@ func appendData(b []byte, id, value string) []byte {
 	return append(b, "\"\n"...)
 }
 
-func (s *Snapshot) appendVariant(b []byte) []byte {
+func (s *Snapshot) appendVariant(b []byte, ticket string) []byte {
 	f := s.Facts
 	group, name := f.Name()
 	b = append(b, `#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID="`...)
@@ -71,7 +72,7 @@ func (s *Snapshot) appendVariant(b []byte) []byte {
 	b = strconv.AppendFloat(b, f.Framerate, 'f', 3, 64)
 	b = append(b, '\n')
 	b = append(b, toRoot...)
-	b = append(b, VariantPath(s.window.Stream, s.window.Rendition)...)
+	b = append(b, VariantPath(ticket, s.window.Rendition)...)
 	return append(b, '\n')
 }
 

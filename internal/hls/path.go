@@ -21,16 +21,18 @@ const (
 // playlist to its segments.
 const (
 	toRoot     = "../../.."
-	toSegments = "../segment/"
+	toSegments = "../../segment/"
 )
 
-// VariantPath is the path of a rendition's media playlist.
-func VariantPath(stream, rendition string) string {
-	return variantRoot + stream + "." + rendition + playlistExt
+// VariantPath is the path of a rendition's media playlist, as one viewer session
+// asks for it. The renditions of a session differ in the last element only, so
+// that playlists which are the same for all can name each other.
+func VariantPath(ticket, rendition string) string {
+	return variantRoot + ticket + "/" + rendition + playlistExt
 }
 
 // ParseVariantPath is the reverse of VariantPath.
-func ParseVariantPath(path string) (stream, rendition string, ok bool) {
+func ParseVariantPath(path string) (ticket, rendition string, ok bool) {
 	name, ok := strings.CutPrefix(path, variantRoot)
 	if !ok {
 		return "", "", false
@@ -38,8 +40,8 @@ func ParseVariantPath(path string) (stream, rendition string, ok bool) {
 	if name, ok = strings.CutSuffix(name, playlistExt); !ok {
 		return "", "", false
 	}
-	stream, rendition, ok = strings.Cut(name, ".")
-	return stream, rendition, ok && stream != "" && rendition != ""
+	ticket, rendition, ok = strings.Cut(name, "/")
+	return ticket, rendition, ok && ticket != "" && rendition != "" && !strings.Contains(rendition, "/")
 }
 
 // SegmentPath is the path of segment msn of a rendition.

@@ -154,7 +154,7 @@ func number(tb testing.TB, s string) float64 {
 // fetch reads a segment and holds it to the one before.
 func (r *reader) fetch(snap *hls.Snapshot, msn int64, e entry) {
 	r.tb.Helper()
-	stream, rendition, n, ok := hls.ParseSegmentPath(strings.Replace(e.uri, "..", "/v1", 1))
+	stream, rendition, n, ok := hls.ParseSegmentPath(strings.Replace(e.uri, "../..", "/v1", 1))
 	if !ok || stream != r.window.Stream || rendition != r.window.Rendition || n != msn {
 		r.tb.Fatalf("segment %d has the URI %q", msn, e.uri)
 	}

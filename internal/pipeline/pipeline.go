@@ -38,6 +38,7 @@ type Builder struct {
 	channels map[ivs.ARN]*Pipeline // what is live
 	streams  map[string]*Pipeline  // by stream id: what is live or ended a short while ago
 	ended    []*Pipeline           // the oldest first
+	opened   chan struct{}         // closed by Open; nil: nobody waits
 }
 
 // A Pipeline carries the media of one session. Its methods may be called from
@@ -80,7 +81,21 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 	}
 	b.streams[s.StreamID] = p
 	b.channels[s.Channel.Channel.ARN] = p
+	if b.opened != nil {
+		close(b.opened)
+		b.opened = nil
+	}
 	return p, nil
+}
+
+// Opened is closed when the next stream begins, whatever its channel.
+func (b *Builder) Opened() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.opened == nil {
+		b.opened = make(chan struct{})
+	}
+	return b.opened
 }
 
 // Live returns the stream that runs on a channel, and the channel as it was
@@ -89,6 +104,21 @@ func (b *Builder) Live(channel ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	p, ok := b.channels[channel]
+	if !ok {
+		return nil, nil, false
+	}
+	return p.stream, &p.snapshot, true
+}
+
+// Latest returns the stream that runs on a channel, else the newest of those
+// that ended a short while ago.
+func (b *Builder) Latest(channel ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	p, ok := b.channels[channel]
+	for i := len(b.ended) - 1; i >= 0 && !ok; i-- {
+		p, ok = b.ended[i], b.ended[i].snapshot.Channel.ARN == channel
+	}
 	if !ok {
 		return nil, nil, false
 	}

@@ -16,11 +16,13 @@ const (
 	noChannel
 	notFound
 	badMethod
+	forbidden
+	houseFull
 	unavailable
 )
 
-// says returns a failure's status, the code that players show, and its text, as
-// Amazon IVS and its player have them.
+// says returns a failure's status, the code that players show ("" for none), and
+// its text, as Amazon IVS and its player have them.
 func (f failure) says() (status int, code, text string) {
 	switch f {
 	case badToken:
@@ -33,6 +35,10 @@ func (f failure) says() (status int, code, text string) {
 		return http.StatusNotFound, "not_found", "not found"
 	case badMethod:
 		return http.StatusMethodNotAllowed, "method_not_allowed", "method not allowed"
+	case forbidden:
+		return http.StatusForbidden, "", "Forbidden"
+	case houseFull:
+		return http.StatusTooManyRequests, "concurrent_viewers_limit", "concurrent viewers limit reached"
 	default:
 		return http.StatusServiceUnavailable, "service_unavailable", "try again later"
 	}
@@ -49,15 +55,19 @@ type refusal struct {
 // refuse answers with a failure.
 func refuse(w http.ResponseWriter, r *http.Request, f failure) {
 	status, code, text := f.says()
-	body, err := json.Marshal([]refusal{{URL: r.URL.RequestURI(), Error: text, Code: code, Type: "error"}})
-	if err != nil { // strings always marshal
-		body = []byte("[]")
-	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	body, err := json.Marshal([]refusal{{URL: r.URL.RequestURI(), Error: text, Code: code, Type: "error"}})
+	switch {
+	case code == "": // as Amazon IVS answers to a variant URL that is too old
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		body = []byte(text)
+	case err != nil: // strings always marshal
+		body = []byte("[]")
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if f == unavailable {
+	if f == unavailable || f == houseFull {
 		h.Set("Retry-After", "1")
 	}
 	w.WriteHeader(status)

@@ -23,10 +23,17 @@ type patient struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	stall   time.Duration
+	status  int // as it was answered; 0: not yet, or 200 without a word
 }
 
 // Unwrap lets http.ResponseController through.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// WriteHeader sends the status.
+func (p *patient) WriteHeader(status int) {
+	p.status = status
+	p.ResponseWriter.WriteHeader(status)
+}
 
 // Write writes b in pieces.
 func (p *patient) Write(b []byte) (n int, err error) {

@@ -27,9 +27,16 @@ type Streams interface {
 	// when the stream began.
 	Live(channel ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool)
 
+	// Latest returns the stream that runs on a channel, else the newest of those
+	// that ended a short while ago.
+	Latest(channel ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool)
+
 	// Stream returns a stream by its id: one that runs, or one that ended a
 	// short while ago and can be watched to its end.
 	Stream(id string) (*hls.Stream, *ivs.Snapshot, bool)
+
+	// Opened is closed when the next stream begins, whatever its channel.
+	Opened() <-chan struct{}
 }
 
 // Channels tells a channel that is offline from one that does not exist, which
@@ -42,6 +49,7 @@ type Channels interface {
 type Server struct {
 	Streams  Streams       // required
 	Channels Channels      // required
+	Audience *Audience     // required
 	Log      *slog.Logger  // required
 	Stall    time.Duration // a viewer who takes no piece of a response for this long is gone; 0: 30 s
 
@@ -71,8 +79,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.segment(out, r, id, rendition, msn)
 		return
 	}
-	if id, rendition, ok := hls.ParseVariantPath(r.URL.Path); ok {
-		s.variant(out, r, id, rendition)
+	if ticket, rendition, ok := hls.ParseVariantPath(r.URL.Path); ok {
+		s.visit(out, r, ticket, rendition)
 		return
 	}
 	if arn, ok := ivs.ParsePlaybackPath(r.URL.Path); ok {
@@ -93,11 +101,12 @@ func (s *Server) multivariant(w http.ResponseWriter, r *http.Request, channel iv
 		refuse(w, r, badToken)
 		return
 	}
-	body, ok := stream.Multivariant(hls.Visit{
-		Node:    node,
-		Session: ivs.RandomID(visitID),
-		Now:     time.Now(),
-	})
+	ticket, viewer, why := s.Audience.invite(channel)
+	if why != 0 {
+		refuse(w, r, why)
+		return
+	}
+	body, ok := stream.Multivariant(hls.Visit{Node: node, Session: viewer.String(), Ticket: ticket, Now: time.Now()})
 	if !ok {
 		refuse(w, r, offline)
 		return
@@ -108,10 +117,7 @@ func (s *Server) multivariant(w http.ResponseWriter, r *http.Request, channel iv
 	send(w, r, body)
 }
 
-const (
-	node    = "openivs"
-	visitID = 32 // characters of a viewer session's id
-)
+const node = "openivs"
 
 // offline answers for a channel without a stream. Nothing is said about a
 // private channel to somebody who has no right to watch it.
@@ -133,11 +139,7 @@ func (s *Server) offline(w http.ResponseWriter, r *http.Request, arn ivs.ARN) {
 }
 
 // variant answers a rendition's media playlist.
-func (s *Server) variant(w http.ResponseWriter, r *http.Request, id, rendition string) {
-	window, ok := s.window(w, r, id, rendition)
-	if !ok {
-		return
-	}
+func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Window) {
 	snap := window.Snapshot()
 	if !snap.Playable() {
 		refuse(w, r, offline)

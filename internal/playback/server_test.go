@@ -66,7 +66,8 @@ func newSite(tb testing.TB) *site {
 			"offline": channel("offline", false),
 			"private": channel("private", true),
 		},
-		Log: slog.New(slog.DiscardHandler),
+		Audience: &playback.Audience{Key: []byte("a key of tests")},
+		Log:      slog.New(slog.DiscardHandler),
 	}
 	s.http = httptest.NewServer(&s.server)
 	tb.Cleanup(s.http.Close)
@@ -176,6 +177,7 @@ func TestRefusals(t *testing.T) {
 	s.server.Channels.(channels)["early"] = early
 	s.publish(early, "st-1e", time.Second)
 	const api = "/api/video/v1/us-east-1.123456789012.channel."
+	ticketed := strings.TrimPrefix(s.variant("live"), s.http.URL)
 	for _, tc := range []struct {
 		name, method, path string
 		status             int
@@ -183,17 +185,14 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"offline", "GET", api + "offline.m3u8", 404, "transcode_does_not_exist"},
 		{"live without a segment", "GET", api + "early.m3u8", 404, "transcode_does_not_exist"},
-		{"its variant", "GET", "/v1/playlist/st-1e.source.m3u8", 404, "transcode_does_not_exist"},
 		{"unknown channel", "GET", api + "nobody.m3u8", 404, "channel_not_found"},
 		{"another account", "GET", "/api/video/v1/us-east-1.999999999999.channel.live.m3u8", 404, "channel_not_found"},
 		{"another region", "GET", "/api/video/v1/eu-west-1.123456789012.channel.live.m3u8", 404, "channel_not_found"},
 		{"private", "GET", api + "private.m3u8", 403, "invalid_playback_auth_token"},
 		{"private with a token", "GET", api + "private.m3u8?token=a.b.c", 403, "invalid_playback_auth_token"},
-		{"private variant", "GET", "/v1/playlist/st-1p.source.m3u8", 403, "invalid_playback_auth_token"},
 		{"private segment", "GET", "/v1/segment/st-1p/source/0.ts", 403, "invalid_playback_auth_token"},
 		{"database away", "GET", api + "away.m3u8", 503, "service_unavailable"},
-		{"unknown stream", "GET", "/v1/playlist/st-1x.source.m3u8", 404, "transcode_does_not_exist"},
-		{"unknown rendition", "GET", "/v1/playlist/st-1a.160p.m3u8", 404, "transcode_does_not_exist"},
+		{"unknown rendition", "GET", strings.Replace(ticketed, "source", "160p", 1), 404, "transcode_does_not_exist"},
 		{"segment to come", "GET", "/v1/segment/st-1a/source/99.ts", 404, "transcode_does_not_exist"},
 		{"segment of an unknown stream", "GET", "/v1/segment/st-1x/source/0.ts", 404, "transcode_does_not_exist"},
 		{"a path of nobody", "GET", "/v1/segment/../../etc/passwd", 404, "not_found"},
@@ -239,7 +238,7 @@ func TestErrorBody(t *testing.T) {
 func TestEveryOriginMayPlay(t *testing.T) {
 	s := newSite(t)
 	s.publish(channel("live", false), "st-1a", 5*time.Second)
-	for _, path := range []string{ivs.PlaybackPath(channel("live", false).ARN), "/v1/playlist/st-1a.source.m3u8", "/v1/segment/st-1a/source/0.ts"} {
+	for _, path := range []string{ivs.PlaybackPath(channel("live", false).ARN), strings.TrimPrefix(s.variant("live"), s.http.URL), "/v1/segment/st-1a/source/0.ts"} {
 		resp, body := s.do("OPTIONS", s.http.URL+path, "Origin", "https://example.com", "Access-Control-Request-Method", "GET")
 		h := resp.Header
 		if resp.StatusCode != 204 || len(body) != 0 || h.Get("Access-Control-Allow-Origin") != "*" ||
@@ -345,7 +344,7 @@ func TestAfterTheEnd(t *testing.T) {
 func TestServes(t *testing.T) {
 	for path, want := range map[string]bool{
 		ivs.PlaybackPath(channel("live", false).ARN): true,
-		"/v1/playlist/st-1a.source.m3u8":             true,
+		"/v1/playlist/ticket/source.m3u8":            true,
 		"/v1/segment/st-1a/source/0.ts":              true,
 		"/":                                          false,
 		"/CreateChannel":                             false,
@@ -383,7 +382,7 @@ func BenchmarkRequest(b *testing.B) {
 	s := live(b)
 	for name, path := range map[string]string{
 		"multivariant": ivs.PlaybackPath(channel("live", false).ARN),
-		"playlist":     "/v1/playlist/st-1a.source.m3u8",
+		"playlist":     strings.TrimPrefix(s.variant("live"), s.http.URL),
 		"segment":      "/v1/segment/st-1a/source/10.ts",
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -405,7 +404,7 @@ func BenchmarkRequest(b *testing.B) {
 func BenchmarkHTTP(b *testing.B) {
 	s := live(b)
 	for name, path := range map[string]string{
-		"playlist": "/v1/playlist/st-1a.source.m3u8",
+		"playlist": strings.TrimPrefix(s.variant("live"), s.http.URL),
 		"segment":  "/v1/segment/st-1a/source/10.ts",
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -73,6 +73,7 @@ type allFlags struct {
 	LogFormat        []string `group:"operation" placeholder:"FORM" sep:"none" help:"${log_format}"`
 	LogLevel         []string `group:"operation" placeholder:"LEVEL" sep:"none" help:"${log_level}"`
 	SessionRetention []string `group:"operation" placeholder:"TIME" sep:"none" help:"${session_retention}"`
+	MaxViewers       []string `group:"operation" placeholder:"COUNT" sep:"none" help:"${max_viewers}"`
 }
 
 func (f *placeFlags) flags() map[string][]string { return map[string][]string{"data": f.Data} }
@@ -96,6 +97,7 @@ func (f *allFlags) flags() map[string][]string {
 	all["log-format"] = f.LogFormat
 	all["log-level"] = f.LogLevel
 	all["session-retention"] = f.SessionRetention
+	all["max-viewers"] = f.MaxViewers
 	return all
 }
 

@@ -29,7 +29,7 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Log:       a.log,
 		Retention: a.cfg.SessionRetention,
 	}
-	a.audience = &playback.Audience{Key: a.key.Hash("viewer sessions")}
+	a.audience = &playback.Audience{Key: a.key.Hash("viewer sessions"), Limit: a.cfg.MaxViewers}
 	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
 	return a.sessions.Recover(ctx)
 }

@@ -30,6 +30,7 @@ type Config struct {
 	LogFormat        string        // "text" or "json"
 	LogLevel         slog.Level    //
 	SessionRetention time.Duration // how long an ended session is remembered
+	MaxViewers       int           // most viewers at once
 
 	values []Value
 }

@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 	}
 	if !slices.Equal(c.Listen, []string{":4500"}) || c.PublicHost != "127.0.0.1" || c.Region != "us-east-1" ||
 		c.Account != "000000000000" || c.Database != config.SQLite || c.SessionRetention != 60*24*time.Hour ||
-		c.LogFormat != "text" || c.LogLevel != slog.LevelInfo {
+		c.MaxViewers != 15000 || c.LogFormat != "text" || c.LogLevel != slog.LevelInfo {
 		t.Errorf("defaults are %+v", c)
 	}
 }
@@ -167,6 +167,7 @@ func TestRules(t *testing.T) {
 		{"log-format", []string{"text", "json"}, []string{"", "xml"}},
 		{"log-level", []string{"debug", "info", "warn", "error"}, []string{"", "INFO", "trace"}},
 		{"session-retention", []string{"1h", "60d", "36h30m"}, []string{"", "60", "59m", "-1d", "99999d", "d"}},
+		{"max-viewers", []string{"1", "15000", "1000000"}, []string{"", "0", "-1", "1000001", "1e3", "many"}},
 		{"data", []string{"x"}, []string{""}},
 	} {
 		for _, v := range tc.good {

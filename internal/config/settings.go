@@ -125,6 +125,11 @@ func howItWorks() []Setting {
 			Help: "How long an ended session stays readable, such as 60d or 36h; at least 1h.",
 			set:  setRetention,
 		},
+		{
+			Name: "max-viewers", Default: []string{"15000"},
+			Help: "Most viewers at once, of all channels together; more are answered 429.",
+			set:  count(func(c *Config) *int { return &c.MaxViewers }, maxMaxViewers),
+		},
 	}
 }
 
@@ -133,6 +138,21 @@ func text(to func(*Config) *string, rule func(string) (wrong, cure string)) func
 	return func(c *Config, values []string) (string, string) {
 		*to(c) = values[0]
 		return rule(values[0])
+	}
+}
+
+// maxMaxViewers is beyond what one server's connections allow.
+const maxMaxViewers = 1_000_000
+
+// count returns a setter for a whole number from 1 to most.
+func count(to func(*Config) *int, most int) func(*Config, []string) (string, string) {
+	return func(c *Config, values []string) (wrong, cure string) {
+		n, err := strconv.Atoi(values[0])
+		if err != nil || n < 1 || n > most {
+			return fmt.Sprintf("%q is not a whole number from 1 to %d", values[0], most), "give a number, such as 500"
+		}
+		*to(c) = n
+		return "", ""
 	}
 }
 

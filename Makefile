@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test soak unit lint gen e2e fuzz bench vet gen-check fuzz-smoke
+.PHONY: help setup demo build player test soak unit lint gen e2e fuzz bench vet gen-check fuzz-smoke
 .NOTPARALLEL:
 
 # Tests that sample a long matrix take their seed from here and print it.
@@ -25,8 +25,11 @@ setup: ## install what the other verbs need (apt, npm, tools); quick when done
 demo: setup build ## run the main job: create, publish, play, ask (DEMO_SECONDS=N ends it)
 	@bin/openivs-demo
 
-build: ## build bin/openivs and bin/openivs-demo
+build: player ## build bin/openivs and bin/openivs-demo
 	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/ ./cmd/...
+
+player:
+	@tools/player
 
 test: setup lint gen-check build unit fuzz-smoke e2e ## all the tests that fit 20 minutes on 2 cores
 
@@ -49,7 +52,7 @@ gen: ## regenerate *.gen.go and docs/compat.md from the API model
 gen-check: gen
 	@git diff --exit-code -- '*.gen.go' docs/compat.md || { echo 'generated files were out of date: commit what make gen wrote' >&2; exit 1; }
 
-e2e: setup ## real clients, and a browser, against the real server (E2E_SEED=N repeats a sample)
+e2e: setup player ## real clients, and a browser, against the real server (E2E_SEED=N repeats a sample)
 	@echo 'E2E_SEED=$(E2E_SEED)'
 	E2E_RACE=1 go test -count=1 -shuffle=on -timeout 15m -parallel 6 ./e2e
 

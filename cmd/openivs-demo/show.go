@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,7 +44,8 @@ func (d *demo) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("Live. Watch it:  ffplay %[1]s\n         or open that URL in VLC or Safari, or in any page with hls.js", aws.ToString(ch.PlaybackUrl))
+	arn := aws.ToString(ch.Arn)
+	d.say("Live. Watch it in a browser: %s\n         or with: ffplay %s", d.server.At.Watch+arn[strings.LastIndexByte(arn, '/')+1:], aws.ToString(ch.PlaybackUrl))
 	if d.server.At.Console != "" {
 		fmt.Printf("         console: %s\n", d.server.At.Console)
 	}

@@ -33,6 +33,7 @@ type Endpoints struct {
 	RTMP     string `json:"rtmp"`
 	RTMPS    string `json:"rtmps"`
 	Playback string `json:"playback"`
+	Watch    string `json:"watch"`
 	Console  string `json:"console"`
 	Region   string `json:"region"`
 	Account  string `json:"account"`

@@ -10,6 +10,7 @@ import (
 	"openivs/internal/control"
 	"openivs/internal/ivs"
 	"openivs/internal/playback"
+	"openivs/internal/player"
 	"openivs/internal/session"
 	"openivs/internal/sigv4"
 	"openivs/internal/store"
@@ -54,9 +55,15 @@ func (a *App) joinControl(context.Context) error {
 			Log:   a.log,
 		},
 		playback: &playback.Server{Streams: a.streams, Channels: a.db, Audience: a.audience, Log: a.log},
+		player:   player.Handler{Playback: a.playbackURL},
 	}
 	a.http = httpServer(a.web, a.log)
 	return nil
+}
+
+// playbackURL is where the channel of an id can be watched.
+func (a *App) playbackURL(channel string) string {
+	return a.addresses.PlaybackURL(ivs.ARN{Service: "ivs", Region: a.cfg.Region, Account: a.cfg.Account, Kind: ivs.KindChannel, ID: channel})
 }
 
 // lookup finds an access key for the verifier.

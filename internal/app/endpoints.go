@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"openivs/internal/config"
+	"openivs/internal/player"
 )
 
 // Endpoints is where a running server can be reached: complete URLs with the
@@ -22,6 +23,7 @@ type Endpoints struct {
 	RTMP     string `json:"rtmp"`
 	RTMPS    string `json:"rtmps"`
 	Playback string `json:"playback"`
+	Watch    string `json:"watch"` // a channel's id after it makes the address of its page
 	Console  string `json:"console"`
 	Region   string `json:"region"`
 	Account  string `json:"account"`
@@ -54,6 +56,7 @@ func endpoints(cfg *config.Config, bound []netip.AddrPort) Endpoints {
 		RTMP:     "rtmp://" + net.JoinHostPort(host, strconv.Itoa(int(choose(ports, portRTMP, portHTTPS)))) + "/app",
 		RTMPS:    "rtmps://" + net.JoinHostPort(host, strconv.Itoa(int(choose(ports, portHTTPS, portRTMP)))) + "/app",
 		Playback: cmp.Or(cfg.PlaybackBase, playbackBase(cfg, ports)),
+		Watch:    playbackBase(cfg, ports) + player.Root,
 		Region:   cfg.Region,
 		Account:  cfg.Account,
 	}

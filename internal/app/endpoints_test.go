@@ -20,7 +20,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			[]string{"0.0.0.0:4500"},
 			Endpoints{
 				API: "https://127.0.0.1:4500", RTMP: "rtmp://127.0.0.1:4500/app", RTMPS: "rtmps://127.0.0.1:4500/app",
-				Playback: "http://127.0.0.1:4500", Console: "https://127.0.0.1:4500/console/",
+				Playback: "http://127.0.0.1:4500", Watch: "http://127.0.0.1:4500/watch/", Console: "https://127.0.0.1:4500/console/",
 			},
 		},
 		{
@@ -29,7 +29,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			[]string{"[::]:1935", "[::]:443"},
 			Endpoints{
 				API: "https://live.example.com", RTMP: "rtmp://live.example.com:1935/app", RTMPS: "rtmps://live.example.com:443/app",
-				Playback: "https://live.example.com", Console: "https://live.example.com/console/",
+				Playback: "https://live.example.com", Watch: "https://live.example.com/watch/", Console: "https://live.example.com/console/",
 			},
 		},
 		{
@@ -37,7 +37,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			config.Config{PublicHost: "h"},
 			[]string{"[::]:1935", "[::]:443", "[::]:80"},
 			Endpoints{
-				API: "https://h", RTMP: "rtmp://h:1935/app", RTMPS: "rtmps://h:443/app", Playback: "http://h", Console: "https://h/console/",
+				API: "https://h", RTMP: "rtmp://h:1935/app", RTMPS: "rtmps://h:443/app", Playback: "http://h", Watch: "http://h/watch/", Console: "https://h/console/",
 			},
 		},
 		{
@@ -45,7 +45,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			config.Config{PublicHost: "h"},
 			[]string{"127.0.0.1:1935", "127.0.0.1:8080"},
 			Endpoints{
-				API: "https://h:8080", RTMP: "rtmp://h:1935/app", RTMPS: "rtmps://h:8080/app", Playback: "http://h:8080", Console: "https://h:8080/console/",
+				API: "https://h:8080", RTMP: "rtmp://h:1935/app", RTMPS: "rtmps://h:8080/app", Playback: "http://h:8080", Watch: "http://h:8080/watch/", Console: "https://h:8080/console/",
 			},
 		},
 		{
@@ -53,7 +53,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			config.Config{PublicHost: "h"},
 			[]string{"127.0.0.1:443", "127.0.0.1:1935"},
 			Endpoints{
-				API: "https://h", RTMP: "rtmp://h:1935/app", RTMPS: "rtmps://h:443/app", Playback: "http://h:443", Console: "https://h/console/",
+				API: "https://h", RTMP: "rtmp://h:1935/app", RTMPS: "rtmps://h:443/app", Playback: "http://h:443", Watch: "http://h:443/watch/", Console: "https://h/console/",
 			},
 		},
 		{
@@ -62,7 +62,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			[]string{"[::]:443", "[::]:4500"},
 			Endpoints{
 				API: "https://[2001:db8::1]", RTMP: "rtmp://[2001:db8::1]:4500/app", RTMPS: "rtmps://[2001:db8::1]:443/app",
-				Playback: "https://cdn.example.com/live", Console: "https://[2001:db8::1]/console/",
+				Playback: "https://cdn.example.com/live", Watch: "http://[2001:db8::1]:4500/watch/", Console: "https://[2001:db8::1]/console/",
 			},
 		},
 	} {

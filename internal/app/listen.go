@@ -14,6 +14,7 @@ import (
 
 	"openivs/internal/console"
 	"openivs/internal/playback"
+	"openivs/internal/player"
 )
 
 // Limits of the HTTP server. What a request or an answer may take once its head
@@ -63,6 +64,7 @@ func bound(lns []net.Listener) []netip.AddrPort {
 type web struct {
 	api      http.Handler
 	playback http.Handler
+	player   http.Handler
 
 	stopping atomic.Bool  // the API answers 503
 	watched  atomic.Int64 // unix seconds of the newest request of a viewer
@@ -84,6 +86,8 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, consolePath, http.StatusFound)
 	case strings.HasPrefix(path, consolePath):
 		console.Handler{}.ServeHTTP(w, r)
+	case strings.HasPrefix(path, player.Root):
+		h.player.ServeHTTP(w, r)
 	case h.stopping.Load():
 		unavailable(w)
 	default:

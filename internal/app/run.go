@@ -85,6 +85,7 @@ func (a *App) ready() error {
 	a.log.Info("encoders publish to RTMPS", "url", a.where.RTMPS)
 	a.log.Info("encoders publish to RTMP, where a channel allows it", "url", a.where.RTMP)
 	a.log.Info("playback URLs begin with", "url", a.where.Playback)
+	a.log.Info("a page plays each channel, at this and the channel's id", "url", a.where.Watch)
 	a.log.Info("ready, the API is served", "url", a.where.API)
 	close(a.isReady)
 	return nil

@@ -15,6 +15,7 @@ var may = map[string][]string{
 	"internal/config":       {},
 	"internal/console":      {},
 	"internal/mpegts":       {"internal/media"},
+	"internal/player":       {},
 	"internal/seal":         {},
 	"internal/sigv4":        {},
 	"internal/sniff":        {},

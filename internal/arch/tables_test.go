@@ -14,6 +14,7 @@ var may = map[string][]string{
 	"internal/api/restjson": {},
 	"internal/config":       {},
 	"internal/console":      {},
+	"internal/iam":          {},
 	"internal/mpegts":       {"internal/media"},
 	"internal/player":       {},
 	"internal/seal":         {},

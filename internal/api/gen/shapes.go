@@ -39,7 +39,8 @@ func (f *file) source() ([]byte, error) {
 	return b, nil
 }
 
-// shapesFile declares enums, inputs, outputs and what they are made of.
+// shapesFile declares enums, inputs, outputs and what they are made of. The tags
+// serve those who print what was asked, with its secrets hidden.
 func shapesFile(p *plan) *file {
 	f := newFile("time", "", "openivs/internal/api/restjson")
 	for _, e := range p.enums {
@@ -53,7 +54,7 @@ func shapesFile(p *plan) *file {
 		}
 		f.line("type %s struct {", s.name)
 		for _, m := range s.fields {
-			f.line("%s %s%s", m.name, p.fieldType(m), p.fieldComment(m))
+			f.line("%s %s `json:\"%s,omitempty\"`%s", m.name, p.fieldType(m), m.member, p.fieldComment(m))
 		}
 		f.line("}")
 	}

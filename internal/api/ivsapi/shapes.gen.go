@@ -146,114 +146,114 @@ const (
 
 // BatchGetChannelInput is what BatchGetChannel is asked.
 type BatchGetChannelInput struct {
-	ARNs []string // required; 1 to 50 elements
+	ARNs []string `json:"arns,omitempty"` // required; 1 to 50 elements
 }
 
 // BatchGetChannelOutput is what BatchGetChannel answers.
 type BatchGetChannelOutput struct {
-	Channels []Channel
-	Errors   []BatchError
+	Channels []Channel    `json:"channels,omitempty"`
+	Errors   []BatchError `json:"errors,omitempty"`
 }
 
 // BatchGetStreamKeyInput is what BatchGetStreamKey is asked.
 type BatchGetStreamKeyInput struct {
-	ARNs []string // required; 1 to 50 elements
+	ARNs []string `json:"arns,omitempty"` // required; 1 to 50 elements
 }
 
 // BatchGetStreamKeyOutput is what BatchGetStreamKey answers.
 type BatchGetStreamKeyOutput struct {
-	StreamKeys []StreamKey
-	Errors     []BatchError
+	StreamKeys []StreamKey  `json:"streamKeys,omitempty"`
+	Errors     []BatchError `json:"errors,omitempty"`
 }
 
 // BatchStartViewerSessionRevocationInput is what BatchStartViewerSessionRevocation is asked.
 type BatchStartViewerSessionRevocationInput struct {
-	ViewerSessions []BatchStartViewerSessionRevocationViewerSession // required; 1 to 20 elements
+	ViewerSessions []BatchStartViewerSessionRevocationViewerSession `json:"viewerSessions,omitempty"` // required; 1 to 20 elements
 }
 
 // BatchStartViewerSessionRevocationOutput is what BatchStartViewerSessionRevocation answers.
 type BatchStartViewerSessionRevocationOutput struct {
-	Errors []BatchStartViewerSessionRevocationError
+	Errors []BatchStartViewerSessionRevocationError `json:"errors,omitempty"`
 }
 
 // CreateAdConfigurationInput is what CreateAdConfiguration is asked.
 type CreateAdConfigurationInput struct {
-	Name                              *string                            // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration // required; 1 to 3 elements
-	PostRollConfiguration             *PostRollConfiguration
-	Tags                              map[string]string // 0 to 50 entries
+	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // required; 1 to 3 elements
+	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
+	Tags                              map[string]string                  `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // CreateAdConfigurationOutput is what CreateAdConfiguration answers.
 type CreateAdConfigurationOutput struct {
-	AdConfiguration AdConfiguration // required
+	AdConfiguration AdConfiguration `json:"adConfiguration,omitempty"` // required
 }
 
 // CreateChannelInput is what CreateChannel is asked.
 type CreateChannelInput struct {
-	Name                         *string             // 0 to 128 characters; [a-zA-Z0-9-_]*
-	LatencyMode                  *ChannelLatencyMode // NORMAL, LOW
-	Type                         *ChannelType        // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
-	Authorized                   *bool
-	RecordingConfigurationARN    *string           // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
-	Tags                         map[string]string // 0 to 50 entries
-	InsecureIngest               *bool
-	Preset                       *TranscodePreset // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
-	PlaybackRestrictionPolicyARN *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
-	MultitrackInputConfiguration *MultitrackInputConfiguration
-	ContainerFormat              *ContainerFormat // TS, FRAGMENTED_MP4
-	AdConfigurationARN           *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
+	Name                         *string                       `json:"name,omitempty"`        // 0 to 128 characters; [a-zA-Z0-9-_]*
+	LatencyMode                  *ChannelLatencyMode           `json:"latencyMode,omitempty"` // NORMAL, LOW
+	Type                         *ChannelType                  `json:"type,omitempty"`        // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
+	Authorized                   *bool                         `json:"authorized,omitempty"`
+	RecordingConfigurationARN    *string                       `json:"recordingConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
+	Tags                         map[string]string             `json:"tags,omitempty"`                      // 0 to 50 entries
+	InsecureIngest               *bool                         `json:"insecureIngest,omitempty"`
+	Preset                       *TranscodePreset              `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	PlaybackRestrictionPolicyARN *string                       `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
+	MultitrackInputConfiguration *MultitrackInputConfiguration `json:"multitrackInputConfiguration,omitempty"`
+	ContainerFormat              *ContainerFormat              `json:"containerFormat,omitempty"`    // TS, FRAGMENTED_MP4
+	AdConfigurationARN           *string                       `json:"adConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
 }
 
 // CreateChannelOutput is what CreateChannel answers.
 type CreateChannelOutput struct {
-	Channel   *Channel
-	StreamKey *StreamKey
+	Channel   *Channel   `json:"channel,omitempty"`
+	StreamKey *StreamKey `json:"streamKey,omitempty"`
 }
 
 // CreatePlaybackRestrictionPolicyInput is what CreatePlaybackRestrictionPolicy is asked.
 type CreatePlaybackRestrictionPolicyInput struct {
-	AllowedCountries              []string
-	AllowedOrigins                []string
-	EnableStrictOriginEnforcement *bool
-	Name                          *string           // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Tags                          map[string]string // 0 to 50 entries
+	AllowedCountries              []string          `json:"allowedCountries,omitempty"`
+	AllowedOrigins                []string          `json:"allowedOrigins,omitempty"`
+	EnableStrictOriginEnforcement *bool             `json:"enableStrictOriginEnforcement,omitempty"`
+	Name                          *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Tags                          map[string]string `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // CreatePlaybackRestrictionPolicyOutput is what CreatePlaybackRestrictionPolicy answers.
 type CreatePlaybackRestrictionPolicyOutput struct {
-	PlaybackRestrictionPolicy *PlaybackRestrictionPolicy
+	PlaybackRestrictionPolicy *PlaybackRestrictionPolicy `json:"playbackRestrictionPolicy,omitempty"`
 }
 
 // CreateRecordingConfigurationInput is what CreateRecordingConfiguration is asked.
 type CreateRecordingConfigurationInput struct {
-	Name                            *string                  // 0 to 128 characters; [a-zA-Z0-9-_]*
-	DestinationConfiguration        DestinationConfiguration // required
-	Tags                            map[string]string        // 0 to 50 entries
-	ThumbnailConfiguration          *ThumbnailConfiguration
-	RecordingReconnectWindowSeconds *int // 0 to 300
-	RenditionConfiguration          *RenditionConfiguration
+	Name                            *string                  `json:"name,omitempty"`                     // 0 to 128 characters; [a-zA-Z0-9-_]*
+	DestinationConfiguration        DestinationConfiguration `json:"destinationConfiguration,omitempty"` // required
+	Tags                            map[string]string        `json:"tags,omitempty"`                     // 0 to 50 entries
+	ThumbnailConfiguration          *ThumbnailConfiguration  `json:"thumbnailConfiguration,omitempty"`
+	RecordingReconnectWindowSeconds *int                     `json:"recordingReconnectWindowSeconds,omitempty"` // 0 to 300
+	RenditionConfiguration          *RenditionConfiguration  `json:"renditionConfiguration,omitempty"`
 }
 
 // CreateRecordingConfigurationOutput is what CreateRecordingConfiguration answers.
 type CreateRecordingConfigurationOutput struct {
-	RecordingConfiguration *RecordingConfiguration
+	RecordingConfiguration *RecordingConfiguration `json:"recordingConfiguration,omitempty"`
 }
 
 // CreateStreamKeyInput is what CreateStreamKey is asked.
 type CreateStreamKeyInput struct {
-	ChannelARN string            // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Tags       map[string]string // 0 to 50 entries
+	ChannelARN string            `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Tags       map[string]string `json:"tags,omitempty"`       // 0 to 50 entries
 }
 
 // CreateStreamKeyOutput is what CreateStreamKey answers.
 type CreateStreamKeyOutput struct {
-	StreamKey *StreamKey
+	StreamKey *StreamKey `json:"streamKey,omitempty"`
 }
 
 // DeleteAdConfigurationInput is what DeleteAdConfiguration is asked.
 type DeleteAdConfigurationInput struct {
-	ARN string // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
 }
 
 // DeleteAdConfigurationOutput is what DeleteAdConfiguration answers.
@@ -261,7 +261,7 @@ type DeleteAdConfigurationOutput struct{}
 
 // DeleteChannelInput is what DeleteChannel is asked.
 type DeleteChannelInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // DeleteChannelOutput is what DeleteChannel answers.
@@ -269,7 +269,7 @@ type DeleteChannelOutput struct{}
 
 // DeletePlaybackKeyPairInput is what DeletePlaybackKeyPair is asked.
 type DeletePlaybackKeyPairInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
 }
 
 // DeletePlaybackKeyPairOutput is what DeletePlaybackKeyPair answers.
@@ -277,7 +277,7 @@ type DeletePlaybackKeyPairOutput struct{}
 
 // DeletePlaybackRestrictionPolicyInput is what DeletePlaybackRestrictionPolicy is asked.
 type DeletePlaybackRestrictionPolicyInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
 }
 
 // DeletePlaybackRestrictionPolicyOutput is what DeletePlaybackRestrictionPolicy answers.
@@ -285,7 +285,7 @@ type DeletePlaybackRestrictionPolicyOutput struct{}
 
 // DeleteRecordingConfigurationInput is what DeleteRecordingConfiguration is asked.
 type DeleteRecordingConfigurationInput struct {
-	ARN string // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
 }
 
 // DeleteRecordingConfigurationOutput is what DeleteRecordingConfiguration answers.
@@ -293,7 +293,7 @@ type DeleteRecordingConfigurationOutput struct{}
 
 // DeleteStreamKeyInput is what DeleteStreamKey is asked.
 type DeleteStreamKeyInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
 }
 
 // DeleteStreamKeyOutput is what DeleteStreamKey answers.
@@ -301,225 +301,225 @@ type DeleteStreamKeyOutput struct{}
 
 // GetAdConfigurationInput is what GetAdConfiguration is asked.
 type GetAdConfigurationInput struct {
-	ARN string // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
 }
 
 // GetAdConfigurationOutput is what GetAdConfiguration answers.
 type GetAdConfigurationOutput struct {
-	AdConfiguration *AdConfiguration
+	AdConfiguration *AdConfiguration `json:"adConfiguration,omitempty"`
 }
 
 // GetChannelInput is what GetChannel is asked.
 type GetChannelInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // GetChannelOutput is what GetChannel answers.
 type GetChannelOutput struct {
-	Channel *Channel
+	Channel *Channel `json:"channel,omitempty"`
 }
 
 // GetPlaybackKeyPairInput is what GetPlaybackKeyPair is asked.
 type GetPlaybackKeyPairInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
 }
 
 // GetPlaybackKeyPairOutput is what GetPlaybackKeyPair answers.
 type GetPlaybackKeyPairOutput struct {
-	KeyPair *PlaybackKeyPair
+	KeyPair *PlaybackKeyPair `json:"keyPair,omitempty"`
 }
 
 // GetPlaybackRestrictionPolicyInput is what GetPlaybackRestrictionPolicy is asked.
 type GetPlaybackRestrictionPolicyInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
 }
 
 // GetPlaybackRestrictionPolicyOutput is what GetPlaybackRestrictionPolicy answers.
 type GetPlaybackRestrictionPolicyOutput struct {
-	PlaybackRestrictionPolicy *PlaybackRestrictionPolicy
+	PlaybackRestrictionPolicy *PlaybackRestrictionPolicy `json:"playbackRestrictionPolicy,omitempty"`
 }
 
 // GetRecordingConfigurationInput is what GetRecordingConfiguration is asked.
 type GetRecordingConfigurationInput struct {
-	ARN string // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
 }
 
 // GetRecordingConfigurationOutput is what GetRecordingConfiguration answers.
 type GetRecordingConfigurationOutput struct {
-	RecordingConfiguration *RecordingConfiguration
+	RecordingConfiguration *RecordingConfiguration `json:"recordingConfiguration,omitempty"`
 }
 
 // GetStreamInput is what GetStream is asked.
 type GetStreamInput struct {
-	ChannelARN string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ChannelARN string `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // GetStreamOutput is what GetStream answers.
 type GetStreamOutput struct {
-	Stream *Stream
+	Stream *Stream `json:"stream,omitempty"`
 }
 
 // GetStreamKeyInput is what GetStreamKey is asked.
 type GetStreamKeyInput struct {
-	ARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
 }
 
 // GetStreamKeyOutput is what GetStreamKey answers.
 type GetStreamKeyOutput struct {
-	StreamKey *StreamKey
+	StreamKey *StreamKey `json:"streamKey,omitempty"`
 }
 
 // GetStreamSessionInput is what GetStreamSession is asked.
 type GetStreamSessionInput struct {
-	ChannelARN string  // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	StreamID   *string // 26 characters; st-[a-zA-Z0-9]+
+	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	StreamID   *string `json:"streamId,omitempty"`   // 26 characters; st-[a-zA-Z0-9]+
 }
 
 // GetStreamSessionOutput is what GetStreamSession answers.
 type GetStreamSessionOutput struct {
-	StreamSession *StreamSession
+	StreamSession *StreamSession `json:"streamSession,omitempty"`
 }
 
 // ImportPlaybackKeyPairInput is what ImportPlaybackKeyPair is asked.
 type ImportPlaybackKeyPairInput struct {
-	PublicKeyMaterial string            // required
-	Name              *string           // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Tags              map[string]string // 0 to 50 entries
+	PublicKeyMaterial string            `json:"publicKeyMaterial,omitempty"` // required
+	Name              *string           `json:"name,omitempty"`              // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Tags              map[string]string `json:"tags,omitempty"`              // 0 to 50 entries
 }
 
 // ImportPlaybackKeyPairOutput is what ImportPlaybackKeyPair answers.
 type ImportPlaybackKeyPairOutput struct {
-	KeyPair *PlaybackKeyPair
+	KeyPair *PlaybackKeyPair `json:"keyPair,omitempty"`
 }
 
 // InsertAdBreakInput is what InsertAdBreak is asked.
 type InsertAdBreakInput struct {
-	ChannelARN      string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	DurationSeconds int    // required; 1 to 300
+	ChannelARN      string `json:"channelArn,omitempty"`      // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	DurationSeconds int    `json:"durationSeconds,omitempty"` // required; 1 to 300
 }
 
 // InsertAdBreakOutput is what InsertAdBreak answers.
 type InsertAdBreakOutput struct {
-	AdBreakID *string // 12 characters; [a-zA-Z0-9]+
+	AdBreakID *string `json:"adBreakId,omitempty"` // 12 characters; [a-zA-Z0-9]+
 }
 
 // ListAdConfigurationsInput is what ListAdConfigurations is asked.
 type ListAdConfigurationsInput struct {
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 100
+	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListAdConfigurationsOutput is what ListAdConfigurations answers.
 type ListAdConfigurationsOutput struct {
-	AdConfigurations []AdConfigurationSummary // required
-	NextToken        *string                  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	AdConfigurations []AdConfigurationSummary `json:"adConfigurations,omitempty"` // required
+	NextToken        *string                  `json:"nextToken,omitempty"`        // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListChannelsInput is what ListChannels is asked.
 type ListChannelsInput struct {
-	FilterByName                         *string // 0 to 128 characters; [a-zA-Z0-9-_]*
-	FilterByRecordingConfigurationARN    *string // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
-	FilterByPlaybackRestrictionPolicyARN *string // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
-	FilterByAdConfigurationARN           *string // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
-	NextToken                            *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults                           *int    // 1 to 100
+	FilterByName                         *string `json:"filterByName,omitempty"`                         // 0 to 128 characters; [a-zA-Z0-9-_]*
+	FilterByRecordingConfigurationARN    *string `json:"filterByRecordingConfigurationArn,omitempty"`    // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
+	FilterByPlaybackRestrictionPolicyARN *string `json:"filterByPlaybackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
+	FilterByAdConfigurationARN           *string `json:"filterByAdConfigurationArn,omitempty"`           // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
+	NextToken                            *string `json:"nextToken,omitempty"`                            // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults                           *int    `json:"maxResults,omitempty"`                           // 1 to 100
 }
 
 // ListChannelsOutput is what ListChannels answers.
 type ListChannelsOutput struct {
-	Channels  []ChannelSummary // required
-	NextToken *string          // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	Channels  []ChannelSummary `json:"channels,omitempty"`  // required
+	NextToken *string          `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListPlaybackKeyPairsInput is what ListPlaybackKeyPairs is asked.
 type ListPlaybackKeyPairsInput struct {
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 100
+	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListPlaybackKeyPairsOutput is what ListPlaybackKeyPairs answers.
 type ListPlaybackKeyPairsOutput struct {
-	KeyPairs  []PlaybackKeyPairSummary // required
-	NextToken *string                  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	KeyPairs  []PlaybackKeyPairSummary `json:"keyPairs,omitempty"`  // required
+	NextToken *string                  `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListPlaybackRestrictionPoliciesInput is what ListPlaybackRestrictionPolicies is asked.
 type ListPlaybackRestrictionPoliciesInput struct {
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 100
+	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListPlaybackRestrictionPoliciesOutput is what ListPlaybackRestrictionPolicies answers.
 type ListPlaybackRestrictionPoliciesOutput struct {
-	PlaybackRestrictionPolicies []PlaybackRestrictionPolicySummary // required
-	NextToken                   *string                            // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	PlaybackRestrictionPolicies []PlaybackRestrictionPolicySummary `json:"playbackRestrictionPolicies,omitempty"` // required
+	NextToken                   *string                            `json:"nextToken,omitempty"`                   // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListRecordingConfigurationsInput is what ListRecordingConfigurations is asked.
 type ListRecordingConfigurationsInput struct {
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 100
+	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListRecordingConfigurationsOutput is what ListRecordingConfigurations answers.
 type ListRecordingConfigurationsOutput struct {
-	RecordingConfigurations []RecordingConfigurationSummary // required
-	NextToken               *string                         // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	RecordingConfigurations []RecordingConfigurationSummary `json:"recordingConfigurations,omitempty"` // required
+	NextToken               *string                         `json:"nextToken,omitempty"`               // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListStreamKeysInput is what ListStreamKeys is asked.
 type ListStreamKeysInput struct {
-	ChannelARN string  // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 50
+	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 50
 }
 
 // ListStreamKeysOutput is what ListStreamKeys answers.
 type ListStreamKeysOutput struct {
-	StreamKeys []StreamKeySummary // required
-	NextToken  *string            // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	StreamKeys []StreamKeySummary `json:"streamKeys,omitempty"` // required
+	NextToken  *string            `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListStreamSessionsInput is what ListStreamSessions is asked.
 type ListStreamSessionsInput struct {
-	ChannelARN string  // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 100
+	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListStreamSessionsOutput is what ListStreamSessions answers.
 type ListStreamSessionsOutput struct {
-	StreamSessions []StreamSessionSummary // required
-	NextToken      *string                // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	StreamSessions []StreamSessionSummary `json:"streamSessions,omitempty"` // required
+	NextToken      *string                `json:"nextToken,omitempty"`      // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListStreamsInput is what ListStreams is asked.
 type ListStreamsInput struct {
-	FilterBy   *StreamFilters
-	NextToken  *string // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
-	MaxResults *int    // 1 to 100
+	FilterBy   *StreamFilters `json:"filterBy,omitempty"`
+	NextToken  *string        `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	MaxResults *int           `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListStreamsOutput is what ListStreams answers.
 type ListStreamsOutput struct {
-	Streams   []StreamSummary // required
-	NextToken *string         // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	Streams   []StreamSummary `json:"streams,omitempty"`   // required
+	NextToken *string         `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListTagsForResourceInput is what ListTagsForResource is asked.
 type ListTagsForResourceInput struct {
-	ResourceARN string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	ResourceARN string `json:"resourceArn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
 }
 
 // ListTagsForResourceOutput is what ListTagsForResource answers.
 type ListTagsForResourceOutput struct {
-	Tags map[string]string // required; 0 to 50 entries
+	Tags map[string]string `json:"tags,omitempty"` // required; 0 to 50 entries
 }
 
 // PutMetadataInput is what PutMetadata is asked.
 type PutMetadataInput struct {
-	ChannelARN string          // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Metadata   restjson.Secret // required; at least 1 characters
+	ChannelARN string          `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Metadata   restjson.Secret `json:"metadata,omitempty"`   // required; at least 1 characters
 }
 
 // PutMetadataOutput is what PutMetadata answers.
@@ -527,9 +527,9 @@ type PutMetadataOutput struct{}
 
 // StartViewerSessionRevocationInput is what StartViewerSessionRevocation is asked.
 type StartViewerSessionRevocationInput struct {
-	ChannelARN                             string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	ViewerID                               string // required; 1 to 40 characters
-	ViewerSessionVersionsLessThanOrEqualTo *int   // at least 0
+	ChannelARN                             string `json:"channelArn,omitempty"`                             // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ViewerID                               string `json:"viewerId,omitempty"`                               // required; 1 to 40 characters
+	ViewerSessionVersionsLessThanOrEqualTo *int   `json:"viewerSessionVersionsLessThanOrEqualTo,omitempty"` // at least 0
 }
 
 // StartViewerSessionRevocationOutput is what StartViewerSessionRevocation answers.
@@ -537,7 +537,7 @@ type StartViewerSessionRevocationOutput struct{}
 
 // StopStreamInput is what StopStream is asked.
 type StopStreamInput struct {
-	ChannelARN string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ChannelARN string `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // StopStreamOutput is what StopStream answers.
@@ -545,8 +545,8 @@ type StopStreamOutput struct{}
 
 // TagResourceInput is what TagResource is asked.
 type TagResourceInput struct {
-	ResourceARN string            // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
-	Tags        map[string]string // required; 0 to 50 entries
+	ResourceARN string            `json:"resourceArn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	Tags        map[string]string `json:"tags,omitempty"`        // required; 0 to 50 entries
 }
 
 // TagResourceOutput is what TagResource answers.
@@ -554,8 +554,8 @@ type TagResourceOutput struct{}
 
 // UntagResourceInput is what UntagResource is asked.
 type UntagResourceInput struct {
-	ResourceARN string   // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
-	TagKeys     []string // required; 0 to 50 elements
+	ResourceARN string   `json:"resourceArn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	TagKeys     []string `json:"tagKeys,omitempty"`     // required; 0 to 50 elements
 }
 
 // UntagResourceOutput is what UntagResource answers.
@@ -563,332 +563,332 @@ type UntagResourceOutput struct{}
 
 // UpdateAdConfigurationInput is what UpdateAdConfiguration is asked.
 type UpdateAdConfigurationInput struct {
-	ARN                               string                             // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
-	Name                              *string                            // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration // 1 to 3 elements
-	PostRollConfiguration             *PostRollConfiguration
+	ARN                               string                             `json:"arn,omitempty"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // 1 to 3 elements
+	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
 }
 
 // UpdateAdConfigurationOutput is what UpdateAdConfiguration answers.
 type UpdateAdConfigurationOutput struct {
-	AdConfiguration AdConfiguration // required
+	AdConfiguration AdConfiguration `json:"adConfiguration,omitempty"` // required
 }
 
 // UpdateChannelInput is what UpdateChannel is asked.
 type UpdateChannelInput struct {
-	ARN                          string              // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Name                         *string             // 0 to 128 characters; [a-zA-Z0-9-_]*
-	LatencyMode                  *ChannelLatencyMode // NORMAL, LOW
-	Type                         *ChannelType        // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
-	Authorized                   *bool
-	RecordingConfigurationARN    *string // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
-	InsecureIngest               *bool
-	Preset                       *TranscodePreset // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
-	PlaybackRestrictionPolicyARN *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
-	MultitrackInputConfiguration *MultitrackInputConfiguration
-	ContainerFormat              *ContainerFormat // TS, FRAGMENTED_MP4
-	AdConfigurationARN           *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
+	ARN                          string                        `json:"arn,omitempty"`         // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Name                         *string                       `json:"name,omitempty"`        // 0 to 128 characters; [a-zA-Z0-9-_]*
+	LatencyMode                  *ChannelLatencyMode           `json:"latencyMode,omitempty"` // NORMAL, LOW
+	Type                         *ChannelType                  `json:"type,omitempty"`        // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
+	Authorized                   *bool                         `json:"authorized,omitempty"`
+	RecordingConfigurationARN    *string                       `json:"recordingConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
+	InsecureIngest               *bool                         `json:"insecureIngest,omitempty"`
+	Preset                       *TranscodePreset              `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	PlaybackRestrictionPolicyARN *string                       `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
+	MultitrackInputConfiguration *MultitrackInputConfiguration `json:"multitrackInputConfiguration,omitempty"`
+	ContainerFormat              *ContainerFormat              `json:"containerFormat,omitempty"`    // TS, FRAGMENTED_MP4
+	AdConfigurationARN           *string                       `json:"adConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
 }
 
 // UpdateChannelOutput is what UpdateChannel answers.
 type UpdateChannelOutput struct {
-	Channel *Channel
+	Channel *Channel `json:"channel,omitempty"`
 }
 
 // UpdatePlaybackRestrictionPolicyInput is what UpdatePlaybackRestrictionPolicy is asked.
 type UpdatePlaybackRestrictionPolicyInput struct {
-	ARN                           string // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
-	AllowedCountries              []string
-	AllowedOrigins                []string
-	EnableStrictOriginEnforcement *bool
-	Name                          *string // 0 to 128 characters; [a-zA-Z0-9-_]*
+	ARN                           string   `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	AllowedCountries              []string `json:"allowedCountries,omitempty"`
+	AllowedOrigins                []string `json:"allowedOrigins,omitempty"`
+	EnableStrictOriginEnforcement *bool    `json:"enableStrictOriginEnforcement,omitempty"`
+	Name                          *string  `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
 }
 
 // UpdatePlaybackRestrictionPolicyOutput is what UpdatePlaybackRestrictionPolicy answers.
 type UpdatePlaybackRestrictionPolicyOutput struct {
-	PlaybackRestrictionPolicy *PlaybackRestrictionPolicy
+	PlaybackRestrictionPolicy *PlaybackRestrictionPolicy `json:"playbackRestrictionPolicy,omitempty"`
 }
 
 // Channel is Channel of the model.
 type Channel struct {
-	ARN                          *string             // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Name                         *string             // 0 to 128 characters; [a-zA-Z0-9-_]*
-	LatencyMode                  *ChannelLatencyMode // NORMAL, LOW
-	Type                         *ChannelType        // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
-	RecordingConfigurationARN    *string             // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
-	IngestEndpoint               *string
-	PlaybackURL                  *string
-	Authorized                   *bool
-	Tags                         map[string]string // 0 to 50 entries
-	InsecureIngest               *bool
-	Preset                       *TranscodePreset // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
-	SRT                          *SRT
-	PlaybackRestrictionPolicyARN *string // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
-	MultitrackInputConfiguration *MultitrackInputConfiguration
-	ContainerFormat              *ContainerFormat // TS, FRAGMENTED_MP4
-	AdConfigurationARN           *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
+	ARN                          *string                       `json:"arn,omitempty"`                       // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Name                         *string                       `json:"name,omitempty"`                      // 0 to 128 characters; [a-zA-Z0-9-_]*
+	LatencyMode                  *ChannelLatencyMode           `json:"latencyMode,omitempty"`               // NORMAL, LOW
+	Type                         *ChannelType                  `json:"type,omitempty"`                      // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
+	RecordingConfigurationARN    *string                       `json:"recordingConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
+	IngestEndpoint               *string                       `json:"ingestEndpoint,omitempty"`
+	PlaybackURL                  *string                       `json:"playbackUrl,omitempty"`
+	Authorized                   *bool                         `json:"authorized,omitempty"`
+	Tags                         map[string]string             `json:"tags,omitempty"` // 0 to 50 entries
+	InsecureIngest               *bool                         `json:"insecureIngest,omitempty"`
+	Preset                       *TranscodePreset              `json:"preset,omitempty"` // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	SRT                          *SRT                          `json:"srt,omitempty"`
+	PlaybackRestrictionPolicyARN *string                       `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
+	MultitrackInputConfiguration *MultitrackInputConfiguration `json:"multitrackInputConfiguration,omitempty"`
+	ContainerFormat              *ContainerFormat              `json:"containerFormat,omitempty"`    // TS, FRAGMENTED_MP4
+	AdConfigurationARN           *string                       `json:"adConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
 }
 
 // SRT is Srt of the model.
 type SRT struct {
-	Endpoint   *string
-	Passphrase *restjson.Secret
+	Endpoint   *string          `json:"endpoint,omitempty"`
+	Passphrase *restjson.Secret `json:"passphrase,omitempty"`
 }
 
 // MultitrackInputConfiguration is MultitrackInputConfiguration of the model.
 type MultitrackInputConfiguration struct {
-	Enabled           *bool
-	Policy            *MultitrackPolicy            // ALLOW, REQUIRE
-	MaximumResolution *MultitrackMaximumResolution // SD, HD, FULL_HD
+	Enabled           *bool                        `json:"enabled,omitempty"`
+	Policy            *MultitrackPolicy            `json:"policy,omitempty"`            // ALLOW, REQUIRE
+	MaximumResolution *MultitrackMaximumResolution `json:"maximumResolution,omitempty"` // SD, HD, FULL_HD
 }
 
 // BatchError is BatchError of the model.
 type BatchError struct {
-	ARN     *string // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
-	Code    *string
-	Message *string
+	ARN     *string `json:"arn,omitempty"` // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	Code    *string `json:"code,omitempty"`
+	Message *string `json:"message,omitempty"`
 }
 
 // StreamKey is StreamKey of the model.
 type StreamKey struct {
-	ARN        *string // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
-	Value      *restjson.Secret
-	ChannelARN *string           // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Tags       map[string]string // 0 to 50 entries
+	ARN        *string           `json:"arn,omitempty"` // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
+	Value      *restjson.Secret  `json:"value,omitempty"`
+	ChannelARN *string           `json:"channelArn,omitempty"` // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Tags       map[string]string `json:"tags,omitempty"`       // 0 to 50 entries
 }
 
 // BatchStartViewerSessionRevocationViewerSession is BatchStartViewerSessionRevocationViewerSession of the model.
 type BatchStartViewerSessionRevocationViewerSession struct {
-	ChannelARN                             string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	ViewerID                               string // required; 1 to 40 characters
-	ViewerSessionVersionsLessThanOrEqualTo *int   // at least 0
+	ChannelARN                             string `json:"channelArn,omitempty"`                             // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ViewerID                               string `json:"viewerId,omitempty"`                               // required; 1 to 40 characters
+	ViewerSessionVersionsLessThanOrEqualTo *int   `json:"viewerSessionVersionsLessThanOrEqualTo,omitempty"` // at least 0
 }
 
 // BatchStartViewerSessionRevocationError is BatchStartViewerSessionRevocationError of the model.
 type BatchStartViewerSessionRevocationError struct {
-	ChannelARN string // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	ViewerID   string // required; 1 to 40 characters
-	Code       *string
-	Message    *string
+	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ViewerID   string  `json:"viewerId,omitempty"`   // required; 1 to 40 characters
+	Code       *string `json:"code,omitempty"`
+	Message    *string `json:"message,omitempty"`
 }
 
 // MediaTailorPlaybackConfiguration is MediaTailorPlaybackConfiguration of the model.
 type MediaTailorPlaybackConfiguration struct {
-	PlaybackConfigurationARN *string // 0 to 128 characters; arn:aws:mediatailor:[a-z0-9-]+:[0-9]+:playbackConfiguration/[a-zA-Z0-9-]+
+	PlaybackConfigurationARN *string `json:"playbackConfigurationArn,omitempty"` // 0 to 128 characters; arn:aws:mediatailor:[a-z0-9-]+:[0-9]+:playbackConfiguration/[a-zA-Z0-9-]+
 }
 
 // PostRollConfiguration is PostRollConfiguration of the model.
 type PostRollConfiguration struct {
-	DurationSeconds int  // required; 1 to 300
-	Enabled         bool // required
+	DurationSeconds int  `json:"durationSeconds,omitempty"` // required; 1 to 300
+	Enabled         bool `json:"enabled,omitempty"`         // required
 }
 
 // AdConfiguration is AdConfiguration of the model.
 type AdConfiguration struct {
-	ARN                               string                             // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
-	Name                              *string                            // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration // required; 1 to 3 elements
-	PostRollConfiguration             *PostRollConfiguration
-	Tags                              map[string]string // 0 to 50 entries
+	ARN                               string                             `json:"arn,omitempty"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // required; 1 to 3 elements
+	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
+	Tags                              map[string]string                  `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // PlaybackRestrictionPolicy is PlaybackRestrictionPolicy of the model.
 type PlaybackRestrictionPolicy struct {
-	ARN                           string   // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
-	AllowedCountries              []string // required
-	AllowedOrigins                []string // required
-	EnableStrictOriginEnforcement *bool
-	Name                          *string           // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Tags                          map[string]string // 0 to 50 entries
+	ARN                           string            `json:"arn,omitempty"`              // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	AllowedCountries              []string          `json:"allowedCountries,omitempty"` // required
+	AllowedOrigins                []string          `json:"allowedOrigins,omitempty"`   // required
+	EnableStrictOriginEnforcement *bool             `json:"enableStrictOriginEnforcement,omitempty"`
+	Name                          *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Tags                          map[string]string `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // DestinationConfiguration is DestinationConfiguration of the model.
 type DestinationConfiguration struct {
-	S3 *S3DestinationConfiguration
+	S3 *S3DestinationConfiguration `json:"s3,omitempty"`
 }
 
 // S3DestinationConfiguration is S3DestinationConfiguration of the model.
 type S3DestinationConfiguration struct {
-	BucketName string // required; 3 to 63 characters; [a-z0-9-.]+
+	BucketName string `json:"bucketName,omitempty"` // required; 3 to 63 characters; [a-z0-9-.]+
 }
 
 // ThumbnailConfiguration is ThumbnailConfiguration of the model.
 type ThumbnailConfiguration struct {
-	RecordingMode         *RecordingMode                    // DISABLED, INTERVAL
-	TargetIntervalSeconds *int64                            // 1 to 60
-	Resolution            *ThumbnailConfigurationResolution // SD, HD, FULL_HD, LOWEST_RESOLUTION
-	Storage               []ThumbnailConfigurationStorage
+	RecordingMode         *RecordingMode                    `json:"recordingMode,omitempty"`         // DISABLED, INTERVAL
+	TargetIntervalSeconds *int64                            `json:"targetIntervalSeconds,omitempty"` // 1 to 60
+	Resolution            *ThumbnailConfigurationResolution `json:"resolution,omitempty"`            // SD, HD, FULL_HD, LOWEST_RESOLUTION
+	Storage               []ThumbnailConfigurationStorage   `json:"storage,omitempty"`
 }
 
 // RenditionConfiguration is RenditionConfiguration of the model.
 type RenditionConfiguration struct {
-	RenditionSelection *RenditionConfigurationRenditionSelection // ALL, NONE, CUSTOM
-	Renditions         []RenditionConfigurationRendition
+	RenditionSelection *RenditionConfigurationRenditionSelection `json:"renditionSelection,omitempty"` // ALL, NONE, CUSTOM
+	Renditions         []RenditionConfigurationRendition         `json:"renditions,omitempty"`
 }
 
 // RecordingConfiguration is RecordingConfiguration of the model.
 type RecordingConfiguration struct {
-	ARN                             string                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
-	Name                            *string                     // 0 to 128 characters; [a-zA-Z0-9-_]*
-	DestinationConfiguration        DestinationConfiguration    // required
-	State                           RecordingConfigurationState // required; CREATING, CREATE_FAILED, ACTIVE
-	Tags                            map[string]string           // 0 to 50 entries
-	ThumbnailConfiguration          *ThumbnailConfiguration
-	RecordingReconnectWindowSeconds *int // 0 to 300
-	RenditionConfiguration          *RenditionConfiguration
+	ARN                             string                      `json:"arn,omitempty"`                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	Name                            *string                     `json:"name,omitempty"`                     // 0 to 128 characters; [a-zA-Z0-9-_]*
+	DestinationConfiguration        DestinationConfiguration    `json:"destinationConfiguration,omitempty"` // required
+	State                           RecordingConfigurationState `json:"state,omitempty"`                    // required; CREATING, CREATE_FAILED, ACTIVE
+	Tags                            map[string]string           `json:"tags,omitempty"`                     // 0 to 50 entries
+	ThumbnailConfiguration          *ThumbnailConfiguration     `json:"thumbnailConfiguration,omitempty"`
+	RecordingReconnectWindowSeconds *int                        `json:"recordingReconnectWindowSeconds,omitempty"` // 0 to 300
+	RenditionConfiguration          *RenditionConfiguration     `json:"renditionConfiguration,omitempty"`
 }
 
 // PlaybackKeyPair is PlaybackKeyPair of the model.
 type PlaybackKeyPair struct {
-	ARN         *string // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
-	Name        *string // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Fingerprint *string
-	Tags        map[string]string // 0 to 50 entries
+	ARN         *string           `json:"arn,omitempty"`  // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
+	Name        *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Fingerprint *string           `json:"fingerprint,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // Stream is Stream of the model.
 type Stream struct {
-	ChannelARN  *string // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	StreamID    *string // 26 characters; st-[a-zA-Z0-9]+
-	PlaybackURL *string
-	StartTime   *time.Time
-	State       *StreamState  // LIVE, OFFLINE
-	Health      *StreamHealth // HEALTHY, STARVING, UNKNOWN
-	ViewerCount *int64
+	ChannelARN  *string       `json:"channelArn,omitempty"` // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	StreamID    *string       `json:"streamId,omitempty"`   // 26 characters; st-[a-zA-Z0-9]+
+	PlaybackURL *string       `json:"playbackUrl,omitempty"`
+	StartTime   *time.Time    `json:"startTime,omitempty"`
+	State       *StreamState  `json:"state,omitempty"`  // LIVE, OFFLINE
+	Health      *StreamHealth `json:"health,omitempty"` // HEALTHY, STARVING, UNKNOWN
+	ViewerCount *int64        `json:"viewerCount,omitempty"`
 }
 
 // StreamSession is StreamSession of the model.
 type StreamSession struct {
-	StreamID               *string // 26 characters; st-[a-zA-Z0-9]+
-	StartTime              *time.Time
-	EndTime                *time.Time
-	Channel                *Channel
-	IngestConfiguration    *IngestConfiguration
-	IngestConfigurations   *IngestConfigurations
-	RecordingConfiguration *RecordingConfiguration
-	TruncatedEvents        []StreamEvent // 0 to 500 elements
+	StreamID               *string                 `json:"streamId,omitempty"` // 26 characters; st-[a-zA-Z0-9]+
+	StartTime              *time.Time              `json:"startTime,omitempty"`
+	EndTime                *time.Time              `json:"endTime,omitempty"`
+	Channel                *Channel                `json:"channel,omitempty"`
+	IngestConfiguration    *IngestConfiguration    `json:"ingestConfiguration,omitempty"`
+	IngestConfigurations   *IngestConfigurations   `json:"ingestConfigurations,omitempty"`
+	RecordingConfiguration *RecordingConfiguration `json:"recordingConfiguration,omitempty"`
+	TruncatedEvents        []StreamEvent           `json:"truncatedEvents,omitempty"` // 0 to 500 elements
 }
 
 // IngestConfiguration is IngestConfiguration of the model.
 type IngestConfiguration struct {
-	Video *VideoConfiguration
-	Audio *AudioConfiguration
+	Video *VideoConfiguration `json:"video,omitempty"`
+	Audio *AudioConfiguration `json:"audio,omitempty"`
 }
 
 // VideoConfiguration is VideoConfiguration of the model.
 type VideoConfiguration struct {
-	AVCProfile      *string
-	AVCLevel        *string
-	Codec           *string
-	Encoder         *string
-	TargetBitrate   *int64
-	TargetFramerate *int64
-	VideoHeight     *int64
-	VideoWidth      *int64
-	Level           *string
-	Track           *string
-	Profile         *string
+	AVCProfile      *string `json:"avcProfile,omitempty"`
+	AVCLevel        *string `json:"avcLevel,omitempty"`
+	Codec           *string `json:"codec,omitempty"`
+	Encoder         *string `json:"encoder,omitempty"`
+	TargetBitrate   *int64  `json:"targetBitrate,omitempty"`
+	TargetFramerate *int64  `json:"targetFramerate,omitempty"`
+	VideoHeight     *int64  `json:"videoHeight,omitempty"`
+	VideoWidth      *int64  `json:"videoWidth,omitempty"`
+	Level           *string `json:"level,omitempty"`
+	Track           *string `json:"track,omitempty"`
+	Profile         *string `json:"profile,omitempty"`
 }
 
 // AudioConfiguration is AudioConfiguration of the model.
 type AudioConfiguration struct {
-	Codec         *string
-	TargetBitrate *int64
-	SampleRate    *int64
-	Channels      *int64
-	Track         *string
+	Codec         *string `json:"codec,omitempty"`
+	TargetBitrate *int64  `json:"targetBitrate,omitempty"`
+	SampleRate    *int64  `json:"sampleRate,omitempty"`
+	Channels      *int64  `json:"channels,omitempty"`
+	Track         *string `json:"track,omitempty"`
 }
 
 // IngestConfigurations is IngestConfigurations of the model.
 type IngestConfigurations struct {
-	VideoConfigurations []VideoConfiguration // required
-	AudioConfigurations []AudioConfiguration // required
+	VideoConfigurations []VideoConfiguration `json:"videoConfigurations,omitempty"` // required
+	AudioConfigurations []AudioConfiguration `json:"audioConfigurations,omitempty"` // required
 }
 
 // StreamEvent is StreamEvent of the model.
 type StreamEvent struct {
-	Name      *string
-	Type      *string
-	EventTime *time.Time
-	Code      *string
+	Name      *string    `json:"name,omitempty"`
+	Type      *string    `json:"type,omitempty"`
+	EventTime *time.Time `json:"eventTime,omitempty"`
+	Code      *string    `json:"code,omitempty"`
 }
 
 // AdConfigurationSummary is AdConfigurationSummary of the model.
 type AdConfigurationSummary struct {
-	ARN                               string                             // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
-	Name                              *string                            // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration // required; 1 to 3 elements
-	PostRollConfiguration             *PostRollConfiguration
-	Tags                              map[string]string // 0 to 50 entries
+	ARN                               string                             `json:"arn,omitempty"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // required; 1 to 3 elements
+	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
+	Tags                              map[string]string                  `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // ChannelSummary is ChannelSummary of the model.
 type ChannelSummary struct {
-	ARN                          *string             // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Name                         *string             // 0 to 128 characters; [a-zA-Z0-9-_]*
-	LatencyMode                  *ChannelLatencyMode // NORMAL, LOW
-	Authorized                   *bool
-	RecordingConfigurationARN    *string           // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
-	Tags                         map[string]string // 0 to 50 entries
-	InsecureIngest               *bool
-	Type                         *ChannelType     // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
-	Preset                       *TranscodePreset // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
-	PlaybackRestrictionPolicyARN *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
-	AdConfigurationARN           *string          // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
+	ARN                          *string             `json:"arn,omitempty"`         // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Name                         *string             `json:"name,omitempty"`        // 0 to 128 characters; [a-zA-Z0-9-_]*
+	LatencyMode                  *ChannelLatencyMode `json:"latencyMode,omitempty"` // NORMAL, LOW
+	Authorized                   *bool               `json:"authorized,omitempty"`
+	RecordingConfigurationARN    *string             `json:"recordingConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
+	Tags                         map[string]string   `json:"tags,omitempty"`                      // 0 to 50 entries
+	InsecureIngest               *bool               `json:"insecureIngest,omitempty"`
+	Type                         *ChannelType        `json:"type,omitempty"`                         // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
+	Preset                       *TranscodePreset    `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	PlaybackRestrictionPolicyARN *string             `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
+	AdConfigurationARN           *string             `json:"adConfigurationArn,omitempty"`           // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
 }
 
 // PlaybackKeyPairSummary is PlaybackKeyPairSummary of the model.
 type PlaybackKeyPairSummary struct {
-	ARN  *string           // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
-	Name *string           // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Tags map[string]string // 0 to 50 entries
+	ARN  *string           `json:"arn,omitempty"`  // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
+	Name *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Tags map[string]string `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // PlaybackRestrictionPolicySummary is PlaybackRestrictionPolicySummary of the model.
 type PlaybackRestrictionPolicySummary struct {
-	ARN                           string   // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
-	AllowedCountries              []string // required
-	AllowedOrigins                []string // required
-	EnableStrictOriginEnforcement *bool
-	Name                          *string           // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Tags                          map[string]string // 0 to 50 entries
+	ARN                           string            `json:"arn,omitempty"`              // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	AllowedCountries              []string          `json:"allowedCountries,omitempty"` // required
+	AllowedOrigins                []string          `json:"allowedOrigins,omitempty"`   // required
+	EnableStrictOriginEnforcement *bool             `json:"enableStrictOriginEnforcement,omitempty"`
+	Name                          *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Tags                          map[string]string `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // RecordingConfigurationSummary is RecordingConfigurationSummary of the model.
 type RecordingConfigurationSummary struct {
-	ARN                      string                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
-	Name                     *string                     // 0 to 128 characters; [a-zA-Z0-9-_]*
-	DestinationConfiguration DestinationConfiguration    // required
-	State                    RecordingConfigurationState // required; CREATING, CREATE_FAILED, ACTIVE
-	Tags                     map[string]string           // 0 to 50 entries
+	ARN                      string                      `json:"arn,omitempty"`                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	Name                     *string                     `json:"name,omitempty"`                     // 0 to 128 characters; [a-zA-Z0-9-_]*
+	DestinationConfiguration DestinationConfiguration    `json:"destinationConfiguration,omitempty"` // required
+	State                    RecordingConfigurationState `json:"state,omitempty"`                    // required; CREATING, CREATE_FAILED, ACTIVE
+	Tags                     map[string]string           `json:"tags,omitempty"`                     // 0 to 50 entries
 }
 
 // StreamKeySummary is StreamKeySummary of the model.
 type StreamKeySummary struct {
-	ARN        *string           // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
-	ChannelARN *string           // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Tags       map[string]string // 0 to 50 entries
+	ARN        *string           `json:"arn,omitempty"`        // 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
+	ChannelARN *string           `json:"channelArn,omitempty"` // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Tags       map[string]string `json:"tags,omitempty"`       // 0 to 50 entries
 }
 
 // StreamSessionSummary is StreamSessionSummary of the model.
 type StreamSessionSummary struct {
-	StreamID      *string // 26 characters; st-[a-zA-Z0-9]+
-	StartTime     *time.Time
-	EndTime       *time.Time
-	HasErrorEvent *bool
+	StreamID      *string    `json:"streamId,omitempty"` // 26 characters; st-[a-zA-Z0-9]+
+	StartTime     *time.Time `json:"startTime,omitempty"`
+	EndTime       *time.Time `json:"endTime,omitempty"`
+	HasErrorEvent *bool      `json:"hasErrorEvent,omitempty"`
 }
 
 // StreamFilters is StreamFilters of the model.
 type StreamFilters struct {
-	Health *StreamHealth // HEALTHY, STARVING, UNKNOWN
+	Health *StreamHealth `json:"health,omitempty"` // HEALTHY, STARVING, UNKNOWN
 }
 
 // StreamSummary is StreamSummary of the model.
 type StreamSummary struct {
-	ChannelARN  *string       // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	StreamID    *string       // 26 characters; st-[a-zA-Z0-9]+
-	State       *StreamState  // LIVE, OFFLINE
-	Health      *StreamHealth // HEALTHY, STARVING, UNKNOWN
-	ViewerCount *int64
-	StartTime   *time.Time
+	ChannelARN  *string       `json:"channelArn,omitempty"` // 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	StreamID    *string       `json:"streamId,omitempty"`   // 26 characters; st-[a-zA-Z0-9]+
+	State       *StreamState  `json:"state,omitempty"`      // LIVE, OFFLINE
+	Health      *StreamHealth `json:"health,omitempty"`     // HEALTHY, STARVING, UNKNOWN
+	ViewerCount *int64        `json:"viewerCount,omitempty"`
+	StartTime   *time.Time    `json:"startTime,omitempty"`
 }

@@ -1,11 +1,16 @@
 package restjson
 
-import "context"
+import (
+	"context"
+	"net/http"
+	"time"
+)
 
 // An Identity says who signed a request.
 type Identity struct {
 	AccessKey string // the access key id
 	Account   string // 12 digits
+	Name      string // of the principal
 	ARN       string // the principal, as access-denied messages name it
 }
 
@@ -14,6 +19,7 @@ type call struct {
 	operation string
 	requestID string
 	caller    Identity
+	gzip      bool // the client takes it
 }
 
 type callKey struct{}
@@ -33,3 +39,16 @@ func RequestID(ctx context.Context) string { return callFrom(ctx).requestID }
 
 // OperationName returns the operation that ctx belongs to, or "".
 func OperationName(ctx context.Context) string { return callFrom(ctx).operation }
+
+// A Record is what there is to know of a request that has been answered.
+type Record struct {
+	Operation *Operation
+	RequestID string
+	At        time.Time
+	Caller    Identity      // what it claims to be, where it was not believed
+	Request   *http.Request // its body has been read
+
+	Input  any   // nil unless the caller is known and its request could be read
+	Output any   // nil if the operation failed
+	Fault  Fault // zero if it did not
+}

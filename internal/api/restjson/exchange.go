@@ -16,6 +16,8 @@ type exchange struct {
 	body    []byte
 	answer  []byte
 	decoder Decoder
+
+	input, output any // of the operation, once they are known
 }
 
 // maxKept is the most memory that waits for the next request, in bytes.
@@ -31,6 +33,7 @@ func (p *exchangePool) get() *exchange {
 }
 
 func (p *exchangePool) put(x *exchange) {
+	x.input, x.output = nil, nil
 	if cap(x.body) <= maxKept && cap(x.answer) <= maxKept && cap(x.decoder.text) <= maxKept {
 		x.decoder.reset(nil, "", "")
 		p.pool.Put(x)

@@ -27,7 +27,7 @@ type Handler struct {
 
 	// Authenticate says who signed r, whose body is body and good until it
 	// returns. Required. A Fault is answered as it stands, any other error as
-	// Fault translates it.
+	// Fault translates it; the identity beside an error is a mere claim.
 	Authenticate func(r *http.Request, body []byte) (Identity, error)
 
 	// Admit says whether a well-formed request may be carried out: rights
@@ -37,6 +37,10 @@ type Handler struct {
 	// Fault translates an error that is not a Fault. nil: every such error is
 	// an internal one.
 	Fault func(error) Fault
+
+	// Audit is told of each request of an operation that has been answered, also
+	// of one that was refused. It must not keep the Record. nil: nobody is told.
+	Audit func(*Record)
 
 	// Log gets the errors behind answers of status 500 and above. nil: nothing.
 	Log *slog.Logger
@@ -48,6 +52,7 @@ type Handler struct {
 	routes    map[string][]*Operation // by path
 	labelled  []*Operation            // those whose path ends in a label
 	exchanges exchangePool
+	packers   packerPool
 }
 
 const (
@@ -58,7 +63,7 @@ const (
 // ServeHTTP serves one request. A panic of an operation is answered with 500.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.index)
-	c := &call{requestID: newRequestID()}
+	c := &call{requestID: newRequestID(), gzip: acceptsGzip(r.Header)}
 	x := h.exchanges.get()
 	op, label := h.route(r)
 	if op == nil {
@@ -69,10 +74,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.operation = op.Name
 	ctx := context.WithValue(r.Context(), callKey{}, c)
+	at := time.Now()
+	var fault Fault
 	if err := h.do(ctx, w, r, op, label, x, c); err != nil {
-		h.refuse(w, x, c, h.translate(ctx, op, c, err))
+		fault = h.translate(ctx, op, c, err)
+		h.refuse(w, x, c, fault)
 	} else {
 		h.succeed(w, x, op, c)
+	}
+	if h.Audit != nil {
+		h.Audit(&Record{
+			Operation: op, RequestID: c.requestID, At: at, Caller: c.caller, Request: r,
+			Input: x.input, Output: x.output, Fault: fault,
+		})
 	}
 	h.exchanges.put(x)
 }
@@ -196,7 +210,7 @@ func (h *Handler) succeed(w http.ResponseWriter, x *exchange, op *Operation, c *
 		w.WriteHeader(op.Status)
 		return
 	}
-	write(w, c, op.Status, x.answer)
+	h.write(w, c, op.Status, x.answer)
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, x *exchange, c *call, f Fault) {
@@ -210,11 +224,20 @@ func (h *Handler) refuse(w http.ResponseWriter, x *exchange, c *call, f Fault) {
 		b = append(appendQuoted(append(b, `"message":`...), f.Message), ',')
 	}
 	x.answer = EndObject(b)
-	write(w, c, f.Status, x.answer)
+	h.write(w, c, f.Status, x.answer)
 }
 
-func write(w http.ResponseWriter, c *call, status int, body []byte) {
+func (h *Handler) write(w http.ResponseWriter, c *call, status int, body []byte) {
 	head := w.Header()
+	if len(body) >= minGzip {
+		head["Vary"] = []string{"Accept-Encoding"}
+		if c.gzip {
+			head["Content-Encoding"] = []string{"gzip"}
+			k := h.packers.get()
+			defer h.packers.put(k)
+			body = k.pack(body)
+		}
+	}
 	values := []string{"application/json", strconv.Itoa(len(body)), c.requestID}
 	head["Content-Type"] = values[0:1:1]
 	head["Content-Length"] = values[1:2:2]

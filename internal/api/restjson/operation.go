@@ -37,6 +37,7 @@ func NewOperation[In, Out any](o Operation, c Codec[In, Out], do func(context.Co
 		if err := x.decoder.fault(o.Name); err != nil {
 			return err
 		}
+		x.input = in
 		if v := c.Validate(in); v != nil {
 			return v.fault(o.Name)
 		}
@@ -50,6 +51,7 @@ func NewOperation[In, Out any](o Operation, c Codec[In, Out], do func(context.Co
 		if out == nil {
 			out = new(Out)
 		}
+		x.output = out
 		x.answer = c.Encode(x.answer[:0], out)
 		return nil
 	}

@@ -12,9 +12,11 @@ var may = map[string][]string{
 	// mechanisms: each knows a format or a technology, none knows the service
 	"internal/api/gen":      {},
 	"internal/api/restjson": {},
+	"internal/audit":        {"internal/api/restjson"},
+	"internal/iam":          {},
+	"internal/rate":         {},
 	"internal/config":       {},
 	"internal/console":      {},
-	"internal/iam":          {},
 	"internal/mpegts":       {"internal/media"},
 	"internal/player":       {},
 	"internal/seal":         {},
@@ -31,6 +33,7 @@ var may = map[string][]string{
 	"internal/pipeline":    {"internal/hls", "internal/ivs", "internal/media"},
 
 	// control path
+	"internal/access":     {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},
 	"internal/api/ivsapi": {"internal/api/restjson"},
 	"internal/control":    {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
 	"internal/store":      {"internal/ivs", "internal/seal"},

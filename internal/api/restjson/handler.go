@@ -63,7 +63,7 @@ const (
 // ServeHTTP serves one request. A panic of an operation is answered with 500.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.index)
-	c := &call{requestID: newRequestID(), gzip: acceptsGzip(r.Header)}
+	c := &call{requestID: NewID(), gzip: acceptsGzip(r.Header)}
 	x := h.exchanges.get()
 	op, label := h.route(r)
 	if op == nil {
@@ -257,8 +257,8 @@ func protocolHeaders(h http.Header) {
 	h["X-Frame-Options"] = []string{"SAMEORIGIN"}
 }
 
-// newRequestID returns a random UUID (RFC 9562, section 5.4).
-func newRequestID() string {
+// NewID returns a random UUID (RFC 9562, section 5.4).
+func NewID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the program instead
 	id[6] = id[6]&0x0f | 0x40

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"openivs/internal/config"
+	"openivs/internal/control"
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ivs"
 	"openivs/internal/pipeline"
@@ -47,17 +48,18 @@ type App struct {
 	where     Endpoints
 	addresses ivs.Addresses
 
-	listeners []net.Listener
-	db        *store.DB
-	key       *seal.Key
-	streams   *pipeline.Builder
-	audience  *playback.Audience
-	sessions  *session.Registry
-	rtmp      *rtmp.Server
-	mux       *sniff.Mux
-	web       *web
-	http      *http.Server
-	own       *selfSigned // nil: the operator gives the certificate
+	listeners    []net.Listener
+	db           *store.DB
+	key          *seal.Key
+	streams      *pipeline.Builder
+	audience     *playback.Audience
+	sessions     *session.Registry
+	rtmp         *rtmp.Server
+	mux          *sniff.Mux
+	destinations *control.Destinations
+	web          *web
+	http         *http.Server
+	own          *selfSigned // nil: the operator gives the certificate
 
 	isReady chan struct{}
 	steps   steps // what stopping undoes
@@ -76,6 +78,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error
 		a.openDatabase,
 		a.certify,
 		a.joinMedia,
+		a.joinRecording,
 		a.joinControl,
 	} {
 		if err := build(ctx); err != nil {

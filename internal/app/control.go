@@ -39,10 +39,16 @@ func (a *App) openDatabase(ctx context.Context) error {
 // server.
 func (a *App) joinControl(context.Context) error {
 	plane := &control.Plane{
-		Store:     a.db,
-		Live:      a.sessions,
-		Addresses: a.addresses,
-		Tokens:    restjson.PageTokens{Key: a.key.Hash("page tokens")},
+		Store:        a.db,
+		Recordings:   a.db.RecordingConfigurations(),
+		Restrictions: a.db.RestrictionPolicies(),
+		Ads:          a.db.AdConfigurations(),
+		KeyPairs:     a.db.PlaybackKeyPairs(),
+		Live:         a.sessions,
+		Destinations: a.destinations,
+		Addresses:    a.addresses,
+		Quotas:       quotas(a.cfg.Quotas),
+		Tokens:       restjson.PageTokens{Key: a.key.Hash("page tokens")},
 	}
 	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{ivsapi.SigningName}, Lookup: a.lookup}
 	a.web = &web{

@@ -29,6 +29,8 @@ func logKeys() []string {
 		"reason",    // why a session ended
 		"dropped",   // messages of a publisher that were passed over
 		"malformed", // messages of a publisher that could not be read
+		"resource",  // ARN of anything but a channel
+		"bucket",    // name of a bucket
 		"stack",     // of a panic
 	}
 }

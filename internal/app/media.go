@@ -23,11 +23,13 @@ var (
 func (a *App) joinMedia(ctx context.Context) error {
 	a.streams = &pipeline.Builder{}
 	a.sessions = &session.Registry{
-		Store:     a.db,
-		Open:      a.openPipeline,
-		Addresses: a.addresses,
-		Log:       a.log,
-		Retention: a.cfg.SessionRetention,
+		Store:      a.db,
+		Open:       a.openPipeline,
+		Addresses:  a.addresses,
+		Log:        a.log,
+		Retention:  a.cfg.SessionRetention,
+		Recording:  a.db.Recording,
+		MaxStreams: a.cfg.Quotas.ConcurrentStreams,
 	}
 	a.audience = &playback.Audience{Key: a.key.Hash("viewer sessions"), Limit: a.cfg.MaxViewers}
 	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}

@@ -61,6 +61,7 @@ func (a *App) launch(work context.Context, running *sync.WaitGroup) <-chan error
 		})
 	}
 	run(func() error { return a.sessions.Run(work) })
+	run(func() error { return a.destinations.Run(work) })
 	run(func() error { return a.rtmp.Serve(work, &a.mux.RTMP) })
 	run(func() error {
 		if err := a.http.Serve(&a.mux.HTTP); !errors.Is(err, http.ErrServerClosed) {

@@ -19,6 +19,8 @@ var may = map[string][]string{
 	"internal/console":      {},
 	"internal/mpegts":       {"internal/media"},
 	"internal/player":       {},
+	"internal/blob/disk":    {},
+	"internal/blob/s3":      {},
 	"internal/seal":         {},
 	"internal/sigv4":        {},
 	"internal/sniff":        {},
@@ -30,6 +32,7 @@ var may = map[string][]string{
 	"internal/session":     {"internal/health", "internal/ingest", "internal/ivs", "internal/media"},
 	"internal/hls":         {"internal/media", "internal/mpegts"},
 	"internal/playback":    {"internal/hls", "internal/ivs"},
+	"internal/record":      {},
 	"internal/pipeline":    {"internal/hls", "internal/ivs", "internal/media"},
 
 	// control path
@@ -50,6 +53,9 @@ var may = map[string][]string{
 	"bench":                    {},
 	"internal/arch":            {},
 	"internal/store/storetest": {},
+	"internal/blob/s3/s3test":  {},
+
+	"internal/record/buckettest": {"internal/record"},
 
 	"internal/ingest/rtmp/rtmptest": {},
 	"internal/media/mediatest":      {"internal/media"},
@@ -61,12 +67,13 @@ var may = map[string][]string{
 var only = map[string][]string{
 	"database/sql": {"internal/store", "internal/store/storetest"},
 	"log":          {},
-	"os/exec":      {"cmd/openivs", "cmd/openivs-demo", "e2e/server", "internal/store/storetest"},
+	"os/exec":      {"cmd/openivs", "cmd/openivs-demo", "e2e/server", "internal/store/storetest", "internal/blob/s3/s3test"},
 	"os/signal":    {"cmd/openivs", "cmd/openivs-demo"},
 	"math/rand":    {},
 
 	"github.com/alecthomas/kong/":        {"cmd/openivs"},
-	"github.com/aws/aws-sdk-go-v2/":      {"cmd/openivs-demo", "e2e/server"},
+	"github.com/aws/aws-sdk-go-v2/":      {"cmd/openivs-demo", "e2e/server", "internal/blob/s3", "internal/blob/s3/s3test"},
+	"github.com/aws/smithy-go/":          {"internal/blob/s3"},
 	"github.com/bluenviron/gortmplib/":   {"internal/ingest/rtmp", "internal/ingest/rtmp/rtmptest"},
 	"github.com/bluenviron/mediacommon/": {"internal/ingest/rtmp"},
 	"github.com/google/uuid/":            {"internal/ivs"},

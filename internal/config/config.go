@@ -31,6 +31,8 @@ type Config struct {
 	LogLevel         slog.Level    //
 	SessionRetention time.Duration // how long an ended session is remembered
 	MaxViewers       int           // most viewers at once
+	Recording        Recording
+	Quotas           Quotas
 
 	values []Value
 }

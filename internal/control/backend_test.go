@@ -33,5 +33,12 @@ func openSQLite(tb testing.TB) backend {
 			tb.Errorf("close the database: %v", err)
 		}
 	})
-	return db
+	return database{db}
+}
+
+// A database is a store on a disk.
+type database struct{ *store.DB }
+
+func (d database) tables() tables {
+	return tables{d.RecordingConfigurations(), d.RestrictionPolicies(), d.AdConfigurations(), d.PlaybackKeyPairs()}
 }

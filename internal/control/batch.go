@@ -53,14 +53,28 @@ func answer[R, S any](b batch, found []R, arn func(R) ivs.ARN, to func(R) S) ([]
 		case ok:
 			items = append(items, to(r))
 		case b.errs[a] == ivs.Denied:
-			errs = append(errs, batchError(a, "403", "not authorized"))
+			errs = append(errs, batchError(a, ivs.Denied))
 		default:
-			errs = append(errs, batchError(a, "404", "not found"))
+			errs = append(errs, batchError(a, ivs.NotFound))
 		}
 	}
 	return items, errs
 }
 
-func batchError(a ivs.ARN, code, message string) ivsapi.BatchError {
+func batchError(a ivs.ARN, of ivs.Code) ivsapi.BatchError {
+	code, message, _ := batchCode(of)
 	return ivsapi.BatchError{ARN: new(a.String()), Code: &code, Message: &message}
+}
+
+// batchCode is what batch operations say of an error with one of their items.
+// known is false for an error that is not about the item.
+func batchCode(c ivs.Code) (code, message string, known bool) {
+	switch c { //nolint:exhaustive // these are about an item
+	case ivs.Denied:
+		return "403", "not authorized", true
+	case ivs.NotFound:
+		return "404", "not found", true
+	default:
+		return "", "", false
+	}
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 
 	"openivs/internal/api/ivsapi"
@@ -41,12 +42,17 @@ func (p *Plane) CreateChannel(ctx context.Context, in *ivsapi.CreateChannelInput
 		ContainerFormat:              in.ContainerFormat,
 		AdConfigurationARN:           in.AdConfigurationARN,
 	}
-	if err := p.apply(ctx, members, &c); err != nil {
+	to, err := p.refer(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	if err := apply(ctx, members, to, &c); err != nil {
 		return nil, err
 	}
 	k := ivs.NewStreamKey(c.ARN, ivs.Tags{})
-	if err := p.Store.CreateChannel(ctx, c, k); err != nil {
-		return nil, storeError(err, "")
+	limit := p.Quotas.Effective().Channels
+	if err := p.Store.CreateChannel(ctx, c, k, limit); err != nil {
+		return nil, cmp.Or(quotaError(err, ivs.KindChannel, limit), p.referError(ctx, members, err, ""))
 	}
 	return &ivsapi.CreateChannelOutput{Channel: new(p.channel(c)), StreamKey: new(streamKey(k))}, nil
 }
@@ -128,9 +134,13 @@ func (p *Plane) UpdateChannel(ctx context.Context, in *ivsapi.UpdateChannelInput
 	if err != nil {
 		return nil, err
 	}
+	to, err := p.refer(ctx, in)
+	if err != nil {
+		return nil, err
+	}
 	var refused error
 	c, err := p.Store.UpdateChannel(ctx, arn, func(c *ivs.Channel, live bool) error {
-		if refused = p.apply(ctx, in, c); refused == nil {
+		if refused = apply(ctx, in, to, c); refused == nil {
 			refused = unlessLive(arn, live, "updated")
 		}
 		return refused
@@ -139,7 +149,7 @@ func (p *Plane) UpdateChannel(ctx context.Context, in *ivsapi.UpdateChannelInput
 		return nil, refused
 	}
 	if err != nil {
-		return nil, storeError(err, in.ARN)
+		return nil, p.referError(ctx, in, err, in.ARN)
 	}
 	return &ivsapi.UpdateChannelOutput{Channel: new(p.channel(c))}, nil
 }

@@ -13,7 +13,7 @@ const defaultPreset = "HIGHER_BANDWIDTH_DELIVERY"
 
 // apply sets the members that are given, and holds the result to the rules
 // between members. An empty preset asks for the type's own.
-func (p *Plane) apply(ctx context.Context, in *ivsapi.UpdateChannelInput, c *ivs.Channel) error {
+func apply(ctx context.Context, in *ivsapi.UpdateChannelInput, to references, c *ivs.Channel) error {
 	set(&c.Name, in.Name)
 	setAs(&c.Latency, in.LatencyMode)
 	setAs(&c.Type, in.Type)
@@ -43,34 +43,86 @@ func (p *Plane) apply(ctx context.Context, in *ivsapi.UpdateChannelInput, c *ivs
 	if ads := in.AdConfigurationARN; (ads != nil && *ads != "" || ads == nil && c.AdConfiguration != ivs.ARN{}) && c.Container != ivs.TS {
 		return invalid(ctx, "containerFormat must be TS if there is an adConfigurationArn")
 	}
-	return p.refer(ctx, in, c)
+	if to.err != nil {
+		return to.err
+	}
+	set(&c.Recording, to.recording)
+	set(&c.Restriction, to.restriction)
+	set(&c.AdConfiguration, to.ads)
+	return nil
 }
 
-// refer sets what a channel points to. None of it can exist yet, so an ARN that
-// is not empty is not found.
-func (p *Plane) refer(ctx context.Context, in *ivsapi.UpdateChannelInput, c *ivs.Channel) error {
-	for _, to := range []struct {
+// references are what a channel is to point to: nil stays as it is, a zero ARN
+// is nothing.
+type references struct {
+	recording, restriction, ads *ivs.ARN
+
+	err error // why a channel may not point there, to be said after what is wrong with the request itself
+}
+
+// refer reads the references of a request and looks whether they may be. They
+// are looked up before the channel's transaction, not in it: a transaction that
+// waits for a second connection may wait for ever.
+func (p *Plane) refer(ctx context.Context, in *ivsapi.UpdateChannelInput) (references, error) {
+	var to references
+	for _, r := range []struct {
 		member string
 		kind   ivs.Kind
 		wish   *string
-		field  *ivs.ARN
+		arn    **ivs.ARN
+		usable func(context.Context, ivs.ARN) error
 	}{
-		{"recordingConfigurationArn", ivs.KindRecordingConfiguration, in.RecordingConfigurationARN, &c.Recording},
-		{"playbackRestrictionPolicyArn", ivs.KindPlaybackRestrictionPolicy, in.PlaybackRestrictionPolicyARN, &c.Restriction},
-		{"adConfigurationArn", ivs.KindAdConfiguration, in.AdConfigurationARN, &c.AdConfiguration},
+		{"recordingConfigurationArn", ivs.KindRecordingConfiguration, in.RecordingConfigurationARN, &to.recording, p.recordable},
+		{"playbackRestrictionPolicyArn", ivs.KindPlaybackRestrictionPolicy, in.PlaybackRestrictionPolicyARN, &to.restriction, there(p.Restrictions)},
+		{"adConfigurationArn", ivs.KindAdConfiguration, in.AdConfigurationARN, &to.ads, there(p.Ads)},
 	} {
-		switch {
-		case to.wish == nil:
-		case *to.wish == "":
-			*to.field = ivs.ARN{}
-		default:
-			if _, err := p.own(ctx, to.member, *to.wish, to.kind); err != nil {
-				return err
-			}
-			return missing(*to.wish)
+		if r.wish == nil {
+			continue
+		}
+		*r.arn = new(ivs.ARN)
+		if *r.wish == "" {
+			continue
+		}
+		arn, err := p.own(ctx, r.member, *r.wish, r.kind)
+		if code := ivs.CodeOf(err); err != nil && code != ivs.NotFound {
+			return to, err
+		}
+		if err == nil {
+			**r.arn, err = arn, r.usable(ctx, arn)
+		}
+		if to.err == nil {
+			to.err = err
 		}
 	}
-	return nil
+	return to, nil
+}
+
+// there returns a function that says whether a resource exists.
+func there[T any](r Resources[T]) func(context.Context, ivs.ARN) error {
+	return func(ctx context.Context, arn ivs.ARN) error {
+		_, err := r.Get(ctx, arn)
+		return storeError(err, arn.String())
+	}
+}
+
+// recordable says whether a channel may be recorded with a configuration.
+func (p *Plane) recordable(ctx context.Context, arn ivs.ARN) error {
+	c, err := p.Recordings.Get(ctx, arn)
+	if err == nil && c.State != ivs.RecordingActive {
+		return ivs.Errorf(ivs.Conflict, "Resource: %s is not ACTIVE but %s", arn, c.State)
+	}
+	return storeError(err, arn.String())
+}
+
+// referError is storeError of a change to a channel. What it is to point to may
+// have been deleted in between; then that is what is missing.
+func (p *Plane) referError(ctx context.Context, in *ivsapi.UpdateChannelInput, err error, what string) error {
+	if ivs.CodeOf(err) == ivs.NotFound {
+		if to, bad := p.refer(ctx, in); bad == nil && ivs.CodeOf(to.err) == ivs.NotFound {
+			return to.err
+		}
+	}
+	return storeError(err, what)
 }
 
 // invalid is the error about a member that breaks a rule; the text begins with

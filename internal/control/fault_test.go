@@ -19,7 +19,7 @@ type broken struct {
 	err error
 }
 
-func (b broken) CreateChannel(context.Context, ivs.Channel, ivs.StreamKey) error { return b.err }
+func (b broken) CreateChannel(context.Context, ivs.Channel, ivs.StreamKey, int) error { return b.err }
 
 func (b broken) Channel(context.Context, ivs.ARN) (ivs.Channel, error) { return ivs.Channel{}, b.err }
 

@@ -15,4 +15,7 @@ type Live interface {
 	Stream(channel ivs.ARN) (ivs.Stream, bool)
 	// Streams returns all that is live, the newest first.
 	Streams() []ivs.Stream
+	// PutMetadata puts a payload into a channel's stream where its media is now.
+	// ivs.NotLive if there is none.
+	PutMetadata(ctx context.Context, channel ivs.ARN, payload ivs.Secret) error
 }

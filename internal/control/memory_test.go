@@ -17,6 +17,13 @@ type memory struct {
 	keys     []*row[ivs.StreamKey]
 	sessions []*row[ivs.Session]
 	events   []ivs.Event
+
+	recordings   []*row[ivs.RecordingConfiguration]
+	restrictions []*row[ivs.RestrictionPolicy]
+	ads          []*row[ivs.AdConfiguration]
+	pairs        []*row[ivs.PlaybackKeyPair]
+	revoked      map[string]int64       // version by channel and viewer
+	breaks       map[string]ivs.AdBreak // the newest by stream id
 }
 
 type row[T any] struct {
@@ -73,9 +80,15 @@ func copyChannel(c ivs.Channel) ivs.Channel {
 	return c
 }
 
-func (m *memory) CreateChannel(_ context.Context, c ivs.Channel, k ivs.StreamKey) error {
+func (m *memory) CreateChannel(_ context.Context, c ivs.Channel, k ivs.StreamKey, limit int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.refer(c); err != nil {
+		return err
+	}
+	if len(m.channels) >= limit {
+		return ivs.Errorf(ivs.QuotaExceeded, "there are %d channels", limit)
+	}
 	insert(m, &m.channels, copyChannel(c))
 	insert(m, &m.keys, k)
 	return nil
@@ -127,6 +140,9 @@ func (m *memory) UpdateChannel(_ context.Context, arn ivs.ARN, change func(*ivs.
 	}
 	c := copyChannel(r.v)
 	if err := change(&c, m.live(arn)); err != nil {
+		return ivs.Channel{}, err
+	}
+	if err := m.refer(c); err != nil {
 		return ivs.Channel{}, err
 	}
 	r.v = c
@@ -251,18 +267,34 @@ func (m *memory) Sessions(_ context.Context, channel ivs.ARN, after int64, limit
 
 // tags returns where the tags of a resource are.
 func (m *memory) tags(arn ivs.ARN) (*ivs.Tags, error) {
-	if arn.Kind == ivs.KindStreamKey {
-		r, err := m.key(arn)
-		if err != nil {
-			return nil, err
+	var tags *ivs.Tags
+	at := func(a ivs.ARN, t *ivs.Tags) {
+		if a == arn {
+			tags = t
 		}
-		return &r.v.Tags, nil
 	}
-	r, err := m.channel(arn)
-	if err != nil {
-		return nil, err
+	for _, r := range m.channels {
+		at(r.v.ARN, &r.v.Tags)
 	}
-	return &r.v.Tags, nil
+	for _, r := range m.keys {
+		at(r.v.ARN, &r.v.Tags)
+	}
+	for _, r := range m.recordings {
+		at(r.v.ARN, &r.v.Tags)
+	}
+	for _, r := range m.restrictions {
+		at(r.v.ARN, &r.v.Tags)
+	}
+	for _, r := range m.ads {
+		at(r.v.ARN, &r.v.Tags)
+	}
+	for _, r := range m.pairs {
+		at(r.v.ARN, &r.v.Tags)
+	}
+	if tags == nil {
+		return nil, ivs.Errorf(ivs.NotFound, "no such resource")
+	}
+	return tags, nil
 }
 
 func (m *memory) Tags(_ context.Context, arn ivs.ARN) (ivs.Tags, error) {

@@ -16,12 +16,16 @@ import (
 
 // A Plane has the operations of the API, for one account in one region.
 type Plane struct {
-	ivsapi.Unimplemented // the operations that are not written yet
-
-	Store     Store
-	Live      Live
-	Addresses ivs.Addresses // what the server calls itself, and whose account it serves
-	Tokens    restjson.PageTokens
+	Store        Store
+	Recordings   Resources[ivs.RecordingConfiguration]
+	Restrictions Resources[ivs.RestrictionPolicy]
+	Ads          Resources[ivs.AdConfiguration]
+	KeyPairs     Resources[ivs.PlaybackKeyPair]
+	Live         Live
+	Destinations *Destinations // of recordings
+	Addresses    ivs.Addresses // what the server calls itself, and whose account it serves
+	Quotas       ivs.Quotas
+	Tokens       restjson.PageTokens
 }
 
 var _ ivsapi.Service = (*Plane)(nil)
@@ -72,6 +76,14 @@ func storeError(err error, what string) error {
 	default:
 		return errors.New("unexpected " + string(code) + ": " + err.Error())
 	}
+}
+
+// quotaError is the error about a quota, if the store's is, and else nil.
+func quotaError(err error, of ivs.Kind, limit int) error {
+	if ivs.CodeOf(err) == ivs.QuotaExceeded {
+		return ivs.Errorf(ivs.QuotaExceeded, "%s quota of %d exceeded", of, limit)
+	}
+	return nil
 }
 
 // A list is what a List operation was asked for.

@@ -30,6 +30,10 @@ import (
 //	connect   CHANNEL ID TIME: an encoder is let in and sends nothing
 //	end       ID TIME: the encoder leaves
 //	health    CHANNEL HEALTH
+//	settle    recording configurations are looked at
+//	region    REGION: the server stands for another
+//	put       CHANNEL PAYLOAD: what PutMetadata last put into its stream
+//	revoked   CHANNEL VIEWER VERSION
 //
 // In an expected body "$name" stands for any string the first time, and for
 // that string from then on; in everything else it stands for that string.
@@ -130,6 +134,20 @@ func (s *script) run(t *testing.T, sec section) {
 			}
 		}
 		s.live.mu.Unlock()
+	case "settle":
+		s.plane.Destinations.Settle(t.Context())
+	case "region":
+		s.plane.Addresses.Region = sec.head[1]
+	case "put":
+		put := s.live.payload[parseARN(t, sec.head[1])]
+		if want := sec.head[2]; len(put) == 0 || put[len(put)-1] != want {
+			t.Errorf("line %d: put %q, want %q at last", sec.line, put, want)
+		}
+	case "revoked":
+		v, err := s.store.Revocation(t.Context(), parseARN(t, sec.head[1]), sec.head[2])
+		if got := strconv.FormatInt(v.Version, 10); err != nil || got != sec.head[3] {
+			t.Errorf("line %d: revoked up to %s, %v, want %s", sec.line, got, err, sec.head[3])
+		}
 	default:
 		t.Fatalf("line %d: no section is called %q", sec.line, sec.head[0])
 	}

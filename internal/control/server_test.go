@@ -2,7 +2,9 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -23,6 +25,8 @@ type backend interface {
 	control.Store
 	OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) error
 	SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) error
+	Revocation(ctx context.Context, channel ivs.ARN, viewer string) (ivs.Revocation, error)
+	tables() tables
 }
 
 var _ backend = (*memory)(nil)
@@ -32,6 +36,24 @@ type sessions struct {
 	mu      sync.Mutex
 	streams []ivs.Stream // the newest first
 	stop    func(ivs.ARN) error
+	put     func(ivs.ARN) error
+	payload map[ivs.ARN][]string // what was put, by channel
+}
+
+func (l *sessions) PutMetadata(_ context.Context, channel ivs.ARN, payload ivs.Secret) error {
+	if l.put != nil {
+		return l.put(channel)
+	}
+	if _, ok := l.Stream(channel); !ok {
+		return ivs.Errorf(ivs.NotLive, "nothing is live")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.payload == nil {
+		l.payload = make(map[ivs.ARN][]string)
+	}
+	l.payload[channel] = append(l.payload[channel], string(payload))
+	return nil
 }
 
 func (l *sessions) Stop(_ context.Context, channel ivs.ARN) error {
@@ -84,9 +106,15 @@ type server struct {
 
 func newServer(store backend) *server {
 	s := &server{store: store, live: new(sessions)}
+	tables := store.tables()
 	s.plane = &control.Plane{
-		Store: store,
-		Live:  s.live,
+		Store:        store,
+		Recordings:   tables.recordings,
+		Restrictions: tables.restrictions,
+		Ads:          tables.ads,
+		KeyPairs:     tables.pairs,
+		Destinations: &control.Destinations{Store: tables.recordings, Probe: probe},
+		Live:         s.live,
 		Addresses: ivs.Addresses{
 			Host: "ivs.example.com", Playback: "http://ivs.example.com:4500",
 			Region: "us-west-2", Account: "123456789012",
@@ -101,6 +129,20 @@ func newServer(store backend) *server {
 		Fault: control.Fault,
 	}
 	return s
+}
+
+// probe knows buckets by their names.
+func probe(_ context.Context, bucket string) error {
+	switch {
+	case strings.HasPrefix(bucket, "missing"):
+		return fs.ErrNotExist
+	case strings.HasPrefix(bucket, "foreign"):
+		return fs.ErrPermission
+	case strings.HasPrefix(bucket, "away"):
+		return errors.New("connection refused")
+	default:
+		return nil
+	}
 }
 
 // do sends a request and returns the answer.

@@ -37,7 +37,7 @@ func fixed(tb testing.TB, store backend) (*server, ivs.Session) {
 		Tags:          ivs.Tags{"team": "red"},
 		SRTPassphrase: "must-not-show",
 	}
-	if err := store.CreateChannel(tb.Context(), c, ivs.NewStreamKey(arn, ivs.Tags{})); err != nil {
+	if err := store.CreateChannel(tb.Context(), c, ivs.NewStreamKey(arn, ivs.Tags{}), 1); err != nil {
 		tb.Fatal(err)
 	}
 	at := parseTime(tb, "2026-01-02T03:04:05.999999Z")

@@ -40,6 +40,11 @@ func (p *Plane) offline(ctx context.Context, arn ivs.ARN) error {
 	if _, err := p.Store.Channel(ctx, arn); err != nil {
 		return storeError(err, arn.String())
 	}
+	return offline(arn)
+}
+
+// offline is the error about a channel that is not broadcasting.
+func offline(arn ivs.ARN) error {
 	return ivs.Errorf(ivs.NotLive, "Channel: %s is not currently online", arn)
 }
 

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 
 	"openivs/internal/api/ivsapi"
@@ -8,10 +9,8 @@ import (
 	"openivs/internal/ivs"
 )
 
-const (
-	keysPerChannel = 1 // stream keys; a second one is over the quota
-	streamKeyPage  = 1 // stream keys on a page unless the caller says otherwise
-)
+// streamKeyPage is how many stream keys a page has unless the caller says otherwise.
+const streamKeyPage = 1
 
 // CreateStreamKey makes a stream key for a channel that has none.
 func (p *Plane) CreateStreamKey(ctx context.Context, in *ivsapi.CreateStreamKeyInput) (*ivsapi.CreateStreamKeyOutput, error) {
@@ -24,12 +23,9 @@ func (p *Plane) CreateStreamKey(ctx context.Context, in *ivsapi.CreateStreamKeyI
 		return nil, err
 	}
 	k := ivs.NewStreamKey(channel, tags)
-	err = p.Store.CreateStreamKey(ctx, k, keysPerChannel)
-	if ivs.CodeOf(err) == ivs.QuotaExceeded {
-		return nil, ivs.Errorf(ivs.QuotaExceeded, "stream-key quota of %d exceeded", keysPerChannel)
-	}
-	if err != nil {
-		return nil, storeError(err, in.ChannelARN)
+	limit := p.Quotas.Effective().StreamKeys
+	if err := p.Store.CreateStreamKey(ctx, k, limit); err != nil {
+		return nil, cmp.Or(quotaError(err, ivs.KindStreamKey, limit), storeError(err, in.ChannelARN))
 	}
 	return &ivsapi.CreateStreamKeyOutput{StreamKey: new(streamKey(k))}, nil
 }

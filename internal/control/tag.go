@@ -68,14 +68,9 @@ func (p *Plane) taggable(ctx context.Context, resource string) (ivs.ARN, error) 
 		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.resourceArn: %w", op, err)
 	}
 	switch a.Kind {
-	case ivs.KindChannel, ivs.KindStreamKey:
-		return a, p.mine(ctx, a)
-	case ivs.KindPlaybackKeyPair, ivs.KindRecordingConfiguration,
+	case ivs.KindChannel, ivs.KindStreamKey, ivs.KindPlaybackKeyPair, ivs.KindRecordingConfiguration,
 		ivs.KindPlaybackRestrictionPolicy, ivs.KindAdConfiguration:
-		if err := p.mine(ctx, a); err != nil {
-			return ivs.ARN{}, err
-		}
-		return ivs.ARN{}, missing(resource) // there cannot be one yet
+		return a, p.mine(ctx, a)
 	default:
 		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.resourceArn: a %s cannot have tags", op, a.Kind)
 	}

@@ -2,6 +2,7 @@ package ivs
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -67,4 +68,26 @@ func NewEvent(s Session, typ EventType, name string, at time.Time) Event {
 		Name:        name,
 		At:          at,
 	}
+}
+
+// ConcurrentBroadcasts is the name of the event about a stream too many.
+const ConcurrentBroadcasts = "Concurrent Broadcasts"
+
+// NewBreach describes a limit that s went beyond: what was seen is above what
+// is allowed by exceeded. The limit has two names on the wire, for readers of
+// the documentation and readers of the event schema differ.
+func NewBreach(s Session, limit string, allowed, exceeded int64, unit string, at time.Time) (Event, error) {
+	ev := NewEvent(s, LimitBreach, limit, at)
+	var err error
+	ev.Detail, err = json.Marshal(struct {
+		LimitName string `json:"limit_name"`
+		Limit     string `json:"limit"`
+		Allowed   int64  `json:"limit_value"`
+		Exceeded  int64  `json:"exceeded_by"`
+		Unit      string `json:"limit_unit"`
+	}{limit, limit, allowed, exceeded, unit})
+	if err != nil {
+		return ev, fmt.Errorf("describe limit breach: %w", err)
+	}
+	return ev, nil
 }

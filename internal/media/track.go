@@ -19,6 +19,7 @@ type Codec string
 const (
 	H264 Codec = "h264"
 	AAC  Codec = "aac"
+	ID3  Codec = "id3" // data: timed metadata
 )
 
 // A Track describes a run of units that share codec parameters. It never

@@ -33,7 +33,8 @@ type Unit struct {
 	At    time.Time // when its last byte arrived
 
 	// Data is, for H.264, NAL units each behind its length in 4 bytes, big-endian
-	// (ISO/IEC 14496-15, 5.3.4.2); for AAC one raw access unit without ADTS.
+	// (ISO/IEC 14496-15, 5.3.4.2); for AAC one raw access unit without ADTS;
+	// for ID3 one tag (ID3v2.4).
 	Data []byte
 }
 

@@ -91,6 +91,9 @@ func (l *live) WriteUnit(u media.Unit) error {
 	}
 	l.lastMedia.Store(u.At.UnixMicro())
 	l.meter.Observe(u)
+	if u.Track.Kind == media.Video {
+		l.position = u.DTS
+	}
 	if err := l.pipe.WriteUnit(u); err != nil {
 		return l.fail(err)
 	}

@@ -58,17 +58,21 @@ func (r *record) open(ctx context.Context) error {
 	return r.store.OpenSession(ctx, r.s, ev)
 }
 
-// note queues an event and returns its time, which is never before that of the
-// event before it.
+// note queues an event and returns its time.
 func (r *record) note(typ ivs.EventType, name string, at time.Time) time.Time {
-	if at.Before(r.newest) {
-		at = r.newest
+	return r.add(ivs.NewEvent(r.s, typ, name, at))
+}
+
+// add queues an event and returns its time, which is never before that of the
+// event before it.
+func (r *record) add(ev ivs.Event) time.Time {
+	if ev.At.Before(r.newest) {
+		ev.At = r.newest
 	}
-	r.newest = at
-	ev := ivs.NewEvent(r.s, typ, name, at)
+	r.newest = ev.At
 	r.s.HasError = r.s.HasError || ev.Fault()
 	r.pending = append(r.pending, ev)
-	return at
+	return ev.At
 }
 
 // health queues a health event. An end is queued exactly if its start was.

@@ -8,6 +8,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -27,8 +28,15 @@ type Registry struct {
 	Store     Store                                 // required
 	Open      func(s ivs.Session) (Pipeline, error) // required; makes what a session feeds
 	Addresses ivs.Addresses                         // go into each session's snapshot
-	Log       *slog.Logger                          // nil: nothing is logged
 
+	// Recording returns the recording configuration of a channel that has one,
+	// which goes into its sessions; ivs.NotFound if there is none. nil: nothing
+	// is recorded.
+	Recording func(ctx context.Context, arn ivs.ARN) (ivs.RecordingConfiguration, error)
+
+	Log *slog.Logger // nil: nothing is logged
+
+	MaxStreams    int           // sessions at a time; what is more is refused; 0: 100
 	MaxDuration   time.Duration // longest session; 0: 48 h
 	VideoWait     time.Duration // how long the first picture may lag behind the first media; 0: 10 s
 	ReconnectWait time.Duration // how long Admit waits for a session that is ending; 0: 2 s
@@ -47,6 +55,9 @@ type Registry struct {
 	started atomic.Pointer[[]entry] // see roster
 }
 
+func (r *Registry) maxStreams() int {
+	return cmp.Or(r.MaxStreams, ivs.Quotas{}.Effective().ConcurrentStreams)
+}
 func (r *Registry) maxDuration() time.Duration   { return cmp.Or(r.MaxDuration, 48*time.Hour) }
 func (r *Registry) videoWait() time.Duration     { return cmp.Or(r.VideoWait, 10*time.Second) }
 func (r *Registry) reconnectWait() time.Duration { return cmp.Or(r.ReconnectWait, 2*time.Second) }
@@ -73,7 +84,11 @@ func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publicat
 		return nil, ivs.Errorf(ivs.Denied, "this channel takes encrypted streams only: "+
 			"publish to rtmps://%s/app/ instead, or set insecureIngest on the channel", r.Addresses.Host)
 	}
-	l, err := r.reserve(ctx, ch, q)
+	rec, err := r.recording(ctx, ch.Recording)
+	if err != nil {
+		return nil, err
+	}
+	l, err := r.reserve(ctx, ch, rec, q)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +116,37 @@ func (r *Registry) publisher(ctx context.Context, key ivs.Secret) (ivs.Channel, 
 	return ch, nil
 }
 
+// recording returns a recording configuration as sessions keep it, or nil.
+func (r *Registry) recording(ctx context.Context, arn ivs.ARN) (json.RawMessage, error) {
+	if r.Recording == nil || arn == (ivs.ARN{}) {
+		return nil, nil
+	}
+	tctx, cancel := context.WithTimeout(ctx, r.storeWait())
+	defer cancel()
+	c, err := r.Recording(tctx, arn)
+	if ivs.CodeOf(err) == ivs.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			r.admission.begin(r.log(), "look up recording configuration", err)
+		}
+		return nil, errAway
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", arn, err)
+	}
+	return b, nil
+}
+
 // reserve claims the channel for a new session. It waits for one that is ending,
 // so that an encoder may stop and start again at once.
-func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, q ingest.Request) (*live, error) {
+func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (*live, error) {
 	wait, cancel := context.WithTimeout(ctx, r.reconnectWait())
 	defer cancel()
 	for {
-		l, busy, err := r.claim(ctx, ch, q)
+		l, busy, err := r.claim(ctx, ch, rec, q)
 		if err != nil || l != nil {
 			return l, err
 		}
@@ -126,7 +165,7 @@ func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, q ingest.Request
 
 // claim returns a session that now has the channel, or the one that already has.
 // The session outlives ctx: it ends when its publisher or the server wants.
-func (r *Registry) claim(ctx context.Context, ch ivs.Channel, q ingest.Request) (mine, busy *live, err error) {
+func (r *Registry) claim(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (mine, busy *live, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping {
@@ -138,11 +177,24 @@ func (r *Registry) claim(ctx context.Context, ch ivs.Channel, q ingest.Request) 
 	if r.live == nil {
 		r.live = make(map[ivs.ARN]*live)
 	}
-	l := r.newLive(ch, q)
+	l := r.newLive(ch, rec, q)
+	l.excess = r.excess()
 	ctx, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	r.live[ch.ARN] = l
 	r.sessions.Go(func() { l.run(ctx) })
 	return l, nil, nil
+}
+
+// excess is by how many sessions one more would be too many, or 0. The caller
+// has mu. Those that are ending do not count, nor those that were refused.
+func (r *Registry) excess() int {
+	n := 1
+	for _, l := range r.live {
+		if l.excess == 0 && l.end.Load() == nil {
+			n++
+		}
+	}
+	return max(0, n-r.maxStreams())
 }
 
 // begun waits until a session is stored and its pipeline open. A publisher that

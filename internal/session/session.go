@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,8 @@ type live struct {
 	channel ivs.ARN
 	id      string // stream id
 	remote  string
+	excess  int          // by how many sessions this one is too many; 0: it is let in
+	data    *media.Track // of metadata
 	pipe    Pipeline
 
 	// Shared with the publisher's goroutine and with whoever stops the session.
@@ -49,7 +52,8 @@ type live struct {
 	health    verdict
 	shown     *entry // guarded by Registry.mu; nil: not to be seen
 
-	feed sync.Mutex // held while a unit is written; after it, pipe is none
+	feed     sync.Mutex  // held while a unit is written; after it, pipe is none
+	position media.Ticks // of the newest picture; guarded by feed
 
 	// Owned by the session's goroutine.
 	rec     *record
@@ -58,12 +62,13 @@ type live struct {
 	visible bool // in the roster
 }
 
-func (r *Registry) newLive(ch ivs.Channel, q ingest.Request) *live {
+func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request) *live {
 	s := ivs.Session{
-		StreamID: ivs.NewStreamID(),
-		Channel:  r.Addresses.Snapshot(ch),
-		Protocol: q.Protocol,
-		Created:  now(),
+		StreamID:  ivs.NewStreamID(),
+		Channel:   r.Addresses.Snapshot(ch),
+		Recording: rec,
+		Protocol:  q.Protocol,
+		Created:   now(),
 	}
 	log := r.log().With("channel", ch.ARN.String(), "session", s.StreamID)
 	return &live{
@@ -72,6 +77,7 @@ func (r *Registry) newLive(ch ivs.Channel, q ingest.Request) *live {
 		channel: ch.ARN,
 		id:      s.StreamID,
 		remote:  q.Remote,
+		data:    &media.Track{Kind: media.Data, Codec: media.ID3},
 		pipe:    none{},
 		ended:   make(chan struct{}),
 		done:    make(chan struct{}),
@@ -119,6 +125,9 @@ func (l *live) open(ctx context.Context) (exists bool, err error) {
 		l.rec.away.begin(l.log, "open session", err)
 		return true, errAway
 	}
+	if l.excess > 0 {
+		return true, l.tooMany()
+	}
 	pipe, err := l.reg.Open(l.rec.s)
 	if err != nil {
 		l.log.Error("pipeline does not open", "err", err)
@@ -127,6 +136,17 @@ func (l *live) open(ctx context.Context) (exists bool, err error) {
 	l.pipe = pipe
 	l.log.Info("session created", "remote", l.remote)
 	return true, nil
+}
+
+// tooMany notes that the account has all the streams that it may have.
+func (l *live) tooMany() error {
+	limit := l.reg.maxStreams()
+	ev, err := ivs.NewBreach(l.rec.s, ivs.ConcurrentBroadcasts, int64(limit), int64(l.excess), "active streams", now())
+	if err != nil {
+		return err
+	}
+	l.rec.add(ev)
+	return ivs.Errorf(ivs.QuotaExceeded, "%d streams are live, and no more are allowed at a time: end another first", limit)
 }
 
 // carry looks after the session while media flows.

@@ -38,7 +38,7 @@ func openSQLite(t *testing.T, chs ...ivs.Channel) *sqlite {
 	})
 	for _, ch := range chs {
 		k := ivs.StreamKey{ARN: ivs.NewARN("us-east-1", "123456789012", ivs.KindStreamKey), Channel: ch.ARN, Value: keyOf(ch), Tags: ivs.Tags{}}
-		if err := db.CreateChannel(t.Context(), ch, k); err != nil {
+		if err := db.CreateChannel(t.Context(), ch, k, len(chs)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,13 +92,11 @@ func (s *sqlite) log(id string) []ivs.Event {
 
 // What holds of the small database of these tests holds of the real one.
 func TestSimulationOnSQLite(t *testing.T) {
-	for range 2 {
-		seed := rand.Uint64()
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				chs := []ivs.Channel{testChannel("a"), testChannel("b"), testChannel("c")}
-				simulate(t, seed, openSQLite(t, chs...), chs, 300)
-			})
+	seed := rand.Uint64()
+	t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			chs := []ivs.Channel{testChannel("a"), testChannel("b"), testChannel("c")}
+			simulate(t, seed, openSQLite(t, chs...), chs, 300)
 		})
-	}
+	})
 }

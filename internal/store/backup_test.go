@@ -58,15 +58,21 @@ func backup(t testing.TB, url string) []byte {
 func fill(t testing.TB, db *store.DB, url string) (ivs.Channel, ivs.StreamKey, ivs.Session) {
 	t.Helper()
 	c, k := create(t, db, fullChannel())
-	begin(t, db, plain(t, db), noon())
+	open2 := begin(t, db, plain(t, db), noon())
 	s := begin(t, db, c, noon())
 	s.Ingest, s.Reason, s.Recording = &ivs.Ingest{Video: []ivs.VideoIngest{{Encoder: "é\"\\\n"}}}, "why", []byte(`{"a":1}`)
 	s = end(t, db, s, noon().Add(time.Minute))
 	must(t, "CreateAccessKey", db.CreateAccessKey(t.Context(), store.AccessKey{ID: "AKIA1", Secret: "secret", Created: noon()}))
+	must(t, "Create", db.PlaybackKeyPairs().Create(t.Context(), keyPair("00:11"), many))
+	must(t, "Revoke", db.Revoke(t.Context(), ivs.Revocation{Channel: c.ARN, Viewer: "ünï", Version: 7}))
+	b := ivs.NewAdBreak(open2.StreamID, time.Minute, noon())
+	ev, err := b.Event(open2, noon())
+	must(t, "Event", err)
+	must(t, "InsertAdBreak", db.InsertAdBreak(t.Context(), b, ev))
 	mustExec(t, raw(t, url), `INSERT INTO sinks (name, event) VALUES ('hook', 2)`)
 	old := begin(t, db, c, noon().Add(-48*time.Hour)) // whose events wait for the sink
 	end(t, db, old, noon().Add(-48*time.Hour))
-	_, err := db.ForgetSessions(t.Context(), noon(), 10)
+	_, err = db.ForgetSessions(t.Context(), noon(), 10)
 	must(t, "ForgetSessions", err)
 	return c, k, s
 }

@@ -17,8 +17,9 @@ const (
 	passphraseContext = "channels.passphrase "
 )
 
-// CreateChannel stores a channel and its first stream key.
-func (db *DB) CreateChannel(ctx context.Context, c ivs.Channel, k ivs.StreamKey) error {
+// CreateChannel stores a channel and its first stream key where there are fewer
+// than limit channels. What the channel points to must exist.
+func (db *DB) CreateChannel(ctx context.Context, c ivs.Channel, k ivs.StreamKey, limit int) error {
 	const q = `INSERT INTO channels (id, arn, event_seq, name, recording, restriction, ad_configuration,
 		settings, tags, passphrase) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9)`
 	settings, tags, err := channelJSON(c)
@@ -27,6 +28,12 @@ func (db *DB) CreateChannel(ctx context.Context, c ivs.Channel, k ivs.StreamKey)
 	}
 	id := db.ids.next()
 	err = db.tx(ctx, func(tx *sql.Tx) error {
+		if err := refer(ctx, tx, ivs.Channel{}, c); err != nil {
+			return err
+		}
+		if err := count(ctx, tx, channelTable, limit); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, q, id, c.ARN.String(), clean(c.Name), c.Recording.String(), c.Restriction.String(),
 			c.AdConfiguration.String(), settings, tags, db.sealPassphrase(c))
 		if err != nil {
@@ -91,7 +98,11 @@ func (db *DB) UpdateChannel(ctx context.Context, arn ivs.ARN, change func(c *ivs
 		if id, c, live, err = db.lockChannel(ctx, tx, arn); err != nil {
 			return err
 		}
+		before := c
 		if err := change(&c, live); err != nil {
+			return err
+		}
+		if err := refer(ctx, tx, before, c); err != nil {
 			return err
 		}
 		settings, tags, err := channelJSON(c)
@@ -118,7 +129,10 @@ func (db *DB) DeleteChannel(ctx context.Context, arn ivs.ARN, allow func(live bo
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM channels WHERE id = $1`, id) // and, by cascade, its keys
-		return err
+		if err != nil {
+			return err
+		}
+		return uncount(ctx, tx, channelTable)
 	})
 	return db.found(channelName, arn.String(), err)
 }
@@ -208,7 +222,7 @@ func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // Err says what Close would
+	defer rows.Close()
 	var out []T
 	for rows.Next() {
 		v, err := scan(rows)

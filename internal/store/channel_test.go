@@ -54,9 +54,9 @@ func channelCreatedWhole(t *testing.T, e engine) {
 	t.Helper()
 	db := open(t, e.url(t))
 	_, k := create(t, db, fullChannel())
-	second := fullChannel()
+	second := prepare(t, db, fullChannel())
 	k.ARN = ivs.NewARN("us-east-1", "123456789012", ivs.KindStreamKey)
-	err := db.CreateChannel(t.Context(), second, k) // another key with the same value
+	err := db.CreateChannel(t.Context(), second, k, many) // another key with the same value
 	wantCode(t, "a stream key that exists", err, ivs.Conflict)
 	_, err = db.Channel(t.Context(), second.ARN)
 	wantCode(t, "the channel it came with", err, ivs.NotFound)
@@ -134,7 +134,7 @@ func channelUpdate(t *testing.T, e engine) {
 		t.Errorf("refused update: %v, want the refusal", err)
 	}
 
-	want := fullChannel()
+	want := prepare(t, db, fullChannel())
 	want.ARN, want.Name, want.Recording, want.Tags = c.ARN, "renamed", ivs.ARN{}, ivs.Tags{"new": "tag"}
 	got, err := db.UpdateChannel(t.Context(), c.ARN, func(was *ivs.Channel, live bool) error {
 		if live || !reflect.DeepEqual(*was, c) {

@@ -51,6 +51,7 @@ func TestContract(t *testing.T) {
 			for _, list := range [][]clause{
 				channelClauses(), streamKeyClauses(), tagClauses(), sessionClauses(), eventClauses(), retentionClauses(),
 				accessKeyClauses(), keyClauses(), ownerClauses(), concurrencyClauses(), schemaClauses(), backupClauses(),
+				resourceClauses(), viewerClauses(), adClauses(),
 			} {
 				for _, c := range list {
 					t.Run(c.name, func(t *testing.T) { c.test(t, e) })
@@ -145,11 +146,30 @@ func fullChannel() ivs.Channel {
 	}
 }
 
-// create stores a channel with a key.
+// many is a limit that no test reaches.
+const many = 1 << 20
+
+// prepare stores what a channel points to.
+func prepare(t testing.TB, db *store.DB, c ivs.Channel) ivs.Channel {
+	t.Helper()
+	if c.Recording != (ivs.ARN{}) {
+		must(t, "Create", db.RecordingConfigurations().Create(t.Context(), ivs.RecordingConfiguration{ARN: c.Recording}, many))
+	}
+	if c.Restriction != (ivs.ARN{}) {
+		must(t, "Create", db.RestrictionPolicies().Create(t.Context(), ivs.RestrictionPolicy{ARN: c.Restriction}, many))
+	}
+	if c.AdConfiguration != (ivs.ARN{}) {
+		must(t, "Create", db.AdConfigurations().Create(t.Context(), ivs.AdConfiguration{ARN: c.AdConfiguration}, many))
+	}
+	return c
+}
+
+// create stores a channel with a key, and what the channel points to.
 func create(t testing.TB, db *store.DB, c ivs.Channel) (ivs.Channel, ivs.StreamKey) {
 	t.Helper()
+	prepare(t, db, c)
 	k := ivs.NewStreamKey(c.ARN, ivs.Tags{})
-	must(t, "CreateChannel", db.CreateChannel(t.Context(), c, k))
+	must(t, "CreateChannel", db.CreateChannel(t.Context(), c, k, many))
 	return c, k
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math"
 	"slices"
 
@@ -41,14 +42,18 @@ func appendEvents(ctx context.Context, tx *sql.Tx, session, channel int64, evs [
 
 const newestEventsSQL = `SELECT event_id FROM events WHERE session = $1 ORDER BY id DESC LIMIT $2`
 
+// othersEvents is how many events others than its saves may add to a session
+// between a save and the repetition of it, such as ad breaks.
+const othersEvents = 16
+
 // unwritten returns those of evs that a session does not have yet. Whoever
-// repeats a save brings the events of the first try again, which then are the
-// session's newest.
+// repeats a save brings the events of the first try again, which then are among
+// the session's newest.
 func unwritten(ctx context.Context, tx *sql.Tx, session int64, evs []ivs.Event) ([]ivs.Event, error) {
 	if len(evs) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.QueryContext(ctx, newestEventsSQL, session, len(evs))
+	rows, err := tx.QueryContext(ctx, newestEventsSQL, session, len(evs)+othersEvents)
 	stored, err := collect(rows, err, func(row scanner) (id string, err error) {
 		err = row.Scan(&id)
 		return id, err
@@ -73,7 +78,7 @@ func takeSeq(ctx context.Context, tx *sql.Tx, channel, n int64) (int64, error) {
 	const take = `UPDATE channels SET event_seq = event_seq + $1 WHERE id = $2 RETURNING event_seq`
 	var seq int64
 	err := tx.QueryRowContext(ctx, take, n, channel).Scan(&seq)
-	if err == sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
+	if errors.Is(err, sql.ErrNoRows) {
 		err = tx.QueryRowContext(ctx, newestSeqSQL, n, channel).Scan(&seq)
 	}
 	return seq, err

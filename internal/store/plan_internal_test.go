@@ -35,11 +35,18 @@ func statementsUsed(t *testing.T, db *DB) []string {
 	_, _ = db.Sessions(ctx, arn, 1, 1)
 	_, _ = db.OpenSessions(ctx)
 	_, _ = db.SessionEvents(ctx, "x", 1)
+	_, _ = db.Recording(ctx, arn)
+	_, _ = db.RecordingConfigurations().List(ctx, 0, 1)
+	_, _ = db.PlaybackKeyPairs().Get(ctx, arn)
+	_, _ = db.PlaybackKeyPairs().List(ctx, 0, 1)
+	_, _ = db.Revocation(ctx, arn, "x")
 	used := slices.Sorted(maps.Keys(db.read.stmts))
 	if len(used) < 17 {
 		t.Fatalf("only %d statements were prepared", len(used))
 	}
-	return append(used, liveSQL, saveSQL, forgetEventsSQL, forgetSessionsSQL, pruneSQL, newestSeqSQL, newestEventsSQL, checkpointSQL(3))
+	return append(used, liveSQL, saveSQL, forgetEventsSQL, forgetSessionsSQL, pruneSQL, newestSeqSQL, newestEventsSQL, checkpointSQL(3),
+		adBreakSQL, lockSQL(recordingTable), `SELECT COUNT(*) FROM channels WHERE recording = $1`,
+		`SELECT COUNT(*) FROM playback_key_pairs WHERE fingerprint = $1`)
 }
 
 // Whatever is asked of sessions, channels, keys and events is found by an

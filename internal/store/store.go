@@ -219,6 +219,12 @@ func (db *DB) seedIDs(ctx context.Context) error {
 	const q = `SELECT COALESCE(MAX(id), 0) FROM (
 		SELECT MAX(id) AS id FROM channels
 		UNION ALL SELECT MAX(id) FROM stream_keys
+		UNION ALL SELECT MAX(id) FROM recording_configurations
+		UNION ALL SELECT MAX(id) FROM restriction_policies
+		UNION ALL SELECT MAX(id) FROM ad_configurations
+		UNION ALL SELECT MAX(id) FROM playback_key_pairs
+		UNION ALL SELECT MAX(id) FROM revocations
+		UNION ALL SELECT MAX(id) FROM ad_breaks
 		UNION ALL SELECT MAX(id) FROM sessions
 		UNION ALL SELECT MAX(channel) FROM sessions
 		UNION ALL SELECT MAX(channel) FROM events) AS used`

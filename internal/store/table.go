@@ -37,11 +37,17 @@ func tables() []table {
 	return []table{
 		newTable("meta", "name value*"),
 		newTable("counters", "name value#"),
+		newTable("recording_configurations", "id# arn settings tags"),
+		newTable("restriction_policies", "id# arn settings tags"),
+		newTable("ad_configurations", "id# arn settings tags"),
+		newTable("playback_key_pairs", "id# arn fingerprint settings tags"),
 		newTable("channels", "id# arn event_seq# name recording restriction ad_configuration settings tags passphrase*"),
 		newTable("stream_keys", "id# arn channel# lookup* value* tags"),
+		newTable("revocations", "id# channel# viewer version#"),
 		newTable("access_keys", "id created_us# disabled# secret*"),
 		newTable("sessions", "id# channel# stream_id created_us# started_us# last_media_us# ingest_ended_us# "+
 			"ended_us# has_error# protocol reason snapshot recording ingest"),
+		newTable("ad_breaks", "id# session# break_id start_us# end_us#"),
 		newTable("checkpoints", "stream_id last_media_us#"),
 		newTable("events", "id# session? channel# seq# event_id channel_arn channel_name stream_id type name code detail at_us#"),
 		newTable("sinks", "name event#"),

@@ -12,11 +12,19 @@ import (
 // tagged returns the table that holds a kind of resource, with columns arn and
 // tags.
 func tagged(arn ivs.ARN) (string, error) {
-	switch arn.Kind { //nolint:exhaustive // the other kinds have no table
+	switch arn.Kind {
 	case ivs.KindChannel:
-		return "channels", nil
+		return channelTable, nil
 	case ivs.KindStreamKey:
 		return "stream_keys", nil
+	case ivs.KindPlaybackKeyPair:
+		return keyPairTable, nil
+	case ivs.KindRecordingConfiguration:
+		return recordingTable, nil
+	case ivs.KindPlaybackRestrictionPolicy:
+		return restrictionTable, nil
+	case ivs.KindAdConfiguration:
+		return adTable, nil
 	default:
 		return "", sql.ErrNoRows
 	}

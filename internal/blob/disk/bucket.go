@@ -1,0 +1,176 @@
+// Package disk makes a directory serve as a bucket: an object is a file, and
+// what its key has in front of a slash is a directory.
+//
+// It gives nothing back: whoever reads a file does so without it.
+package disk
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	maxKey  = 1024 // bytes of a key, as in S3
+	maxName = 255  // bytes of a name between slashes, as file systems have it
+
+	directoryMode = 0o750
+	fileMode      = 0o640
+)
+
+// A Bucket is a directory, which is made when it is first needed. The
+// directory above it must exist.
+type Bucket struct {
+	Dir string // required
+}
+
+// Put stores a file, flushed to the disk.
+func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
+	if err := b.put(ctx, key, body, size); err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	return nil
+}
+
+// Probe stores a file and deletes it.
+func (b *Bucket) Probe(ctx context.Context) error {
+	key := ".probe-" + rand.Text()
+	err := b.put(ctx, key, strings.NewReader(""), 0)
+	if err == nil {
+		err = os.Remove(filepath.Join(b.Dir, key))
+	}
+	if err != nil {
+		return fmt.Errorf("probe %s: %w", b.Dir, err)
+	}
+	return nil
+}
+
+func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size int64) (err error) {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	root, err := b.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	dir := path.Dir(key)
+	if err := makeAll(root, dir); err != nil {
+		return err
+	}
+	part := path.Join(dir, ".part-"+rand.Text())
+	err = write(root, part, &reader{ctx, body}, size)
+	if err == nil {
+		err = root.Rename(part, key)
+	}
+	if err != nil {
+		if gone := root.Remove(part); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return err
+	}
+	return flush(root, dir)
+}
+
+// open opens the directory, and makes it if need be.
+func (b *Bucket) open() (*os.Root, error) {
+	root, err := os.OpenRoot(b.Dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return root, err
+	}
+	above, err := os.OpenRoot(filepath.Dir(b.Dir))
+	if err != nil {
+		return nil, err
+	}
+	err = makeAll(above, filepath.Base(b.Dir))
+	if err = errors.Join(err, above.Close()); err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(b.Dir)
+}
+
+// checkKey refuses what cannot be the path of a file in every file system.
+func checkKey(key string) error {
+	if len(key) > maxKey {
+		return fmt.Errorf("a key has at most %d bytes, this one has %d", maxKey, len(key))
+	}
+	if strings.ContainsAny(key, "\x00\\") {
+		return errors.New("a key has neither backslash nor NUL")
+	}
+	for name := range strings.SplitSeq(key, "/") {
+		if name == "" || name == "." || name == ".." || len(name) > maxName {
+			return fmt.Errorf("%.40q cannot be part of a key", name)
+		}
+	}
+	return nil
+}
+
+// makeAll makes a directory and those above it that are missing, each known to
+// the disk before there is something in it.
+func makeAll(root *os.Root, dir string) error {
+	if dir == "." {
+		return nil
+	}
+	err := root.Mkdir(dir, directoryMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeAll(root, path.Dir(dir)); err == nil {
+			err = root.Mkdir(dir, directoryMode)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) { // perhaps made by another just now, and not flushed yet
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	return flush(root, path.Dir(dir))
+}
+
+// write writes a new file of size bytes.
+func write(root *os.Root, name string, body io.Reader, size int64) (err error) {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	n, err := io.Copy(f, body)
+	if err != nil {
+		return err
+	}
+	if n != size {
+		return fmt.Errorf("the body has %d bytes, not the %d that were said", n, size)
+	}
+	return f.Sync()
+}
+
+// flush brings the names in a directory to the disk.
+func flush(root *os.Root, dir string) error {
+	d, err := root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// A reader ends with its context.
+type reader struct {
+	ctx  context.Context //nolint:containedctx // io.Copy has no place for one
+	body io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	return r.body.Read(p)
+}

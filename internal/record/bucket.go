@@ -1,0 +1,28 @@
+// Package record says what a recording needs of the place it is stored in.
+//
+// It stores nothing itself: packages blob/disk and blob/s3 do, without knowing
+// what for.
+package record
+
+import (
+	"context"
+	"io"
+)
+
+// A Bucket is all that a recording asks of object storage. Its methods may be
+// called from any goroutine.
+type Bucket interface {
+	// Put stores size bytes of body under a key; body may be read more than once.
+	// Once it has returned nil, the object survives a power cut. What was there
+	// under the key is replaced as a whole: a reader sees the old object or the
+	// new one, and the old one stays where Put fails.
+	//
+	// A key is one or more names with slashes between them: no name is empty,
+	// "." or "..", and no object's key is the beginning of another's.
+	Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error
+
+	// Probe says why nothing can be stored: fs.ErrNotExist if there is no such
+	// bucket here, fs.ErrPermission if it is not ours to write to. It leaves
+	// nothing behind in a bucket that lets it.
+	Probe(ctx context.Context) error
+}

@@ -3,6 +3,9 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 
 	"openivs/e2e/publisher"
+	domain "openivs/internal/ivs"
+	"openivs/internal/store"
 )
 
 const (
@@ -294,20 +299,75 @@ func TestASecondServerIsRefused(t *testing.T) {
 	}
 }
 
-// TestAStopIsClean ends a server with a stream on it.
+// TestAStopIsClean ends a server with a stream on it that somebody watches: the
+// player is never told that the stream is over, for it may go on in a moment.
 func TestAStopIsClean(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	ch := s.channel(t)
 	stream(t, encode(t, small, voice), ch.rtmp())
 	id := str(ch.live().StreamId)
+	_, _, master := fetch(t, ch.playback)
+	seen := poll(t, firstURI(t, ch.playback, master))
 	s.end(syscall.SIGTERM)
 	if out, err := output(t.Context(), "ls", s.Data+"/endpoints.json"); err == nil {
 		t.Errorf("%s is still there after a clean stop", out)
+	}
+	playlists := <-seen
+	if last := playlists[len(playlists)-1]; !strings.Contains(last, "#EXTINF") || strings.Contains(last, "#EXT-X-ENDLIST") {
+		t.Errorf("the last of %d playlists during the stop, want segments and no ENDLIST:\n%s", len(playlists), last)
+	}
+	if got := stored(t, s, ch.arn, id).Reason; got != "server is stopping" {
+		t.Errorf("the session ended because %q, want that the server is stopping", got)
 	}
 	s.start()
 	over := ch.session(id)
 	if got := names(over); !slices.Equal(got, wholeStream) || over.EndTime == nil {
 		t.Errorf("events %v, endTime %v, want %v and an end", got, over.EndTime, wholeStream)
 	}
+}
+
+// poll asks for a media playlist as a player does, until the server has left,
+// and sends all that it was answered.
+func poll(t *testing.T, address string) <-chan []string {
+	t.Helper()
+	_, _, first := fetch(t, address)
+	out := make(chan []string, 1)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	again := time.NewTicker(lookAgain)
+	go func() {
+		defer again.Stop()
+		all := []string{first}
+		for range again.C {
+			res, err := client.Get(address)
+			if err != nil {
+				out <- all
+				return
+			}
+			b, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err == nil {
+				all = append(all, string(b))
+			}
+		}
+	}()
+	return out
+}
+
+// stored is a session as a stopped server left it in its database.
+func stored(t *testing.T, s *running, channel, id string) domain.Session {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{URL: filepath.Join(s.Data, "openivs.db"), Mode: store.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn, err := domain.ParseARN(channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := db.Session(t.Context(), arn, id)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return session
 }

@@ -40,9 +40,10 @@ type Server struct {
 
 var errStopping = ivs.Errorf(ivs.Unavailable, "the server is stopping; connect again in a moment")
 
-// Serve accepts publishers until ctx ends, then ends their connections and
-// returns when the last one is gone. A connection that has a ConnectionState
-// method is one inside TLS.
+// Serve accepts publishers until ln is closed or ctx ends, and returns when the
+// last connection is gone. Those that are there when ln is closed stay until
+// their publications end them; the end of ctx ends them all. A connection that
+// has a ConnectionState method is one inside TLS.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var conns sync.WaitGroup
 	defer conns.Wait()
@@ -52,6 +53,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	for {
 		nc, err := ln.Accept()
 		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			conns.Wait()
 			return nil
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package rtmp_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -172,6 +173,48 @@ func TestTheEndOfTheContextEndsConnections(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	})
+}
+
+// Closing the door ends nobody who is inside: whoever let them in does that.
+func TestAClosedListenerLetsPublishersFinish(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGate()
+	s := &rtmp.Server{Gate: g}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(t.Context(), ln) }()
+	c := dial(t, ln.Addr().String())
+	if _, err := c.Publish("app", "sk_1"); err != nil {
+		t.Fatal(err)
+	}
+	p := <-g.admitted
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, rtmptest.Message{Chunks: 2, Type: rtmptest.UserControl, Body: []byte{0, 6, 0, 0, 0, 1}})
+	for { // answered, so it is served
+		m, err := c.Read()
+		if err != nil {
+			t.Fatalf("after the listener was closed: %v", err)
+		}
+		if m.Type == rtmptest.UserControl && bytes.Equal(m.Body, []byte{0, 7, 0, 0, 0, 1}) {
+			break
+		}
+	}
+	cause := ivs.Errorf(ivs.Unavailable, "server is stopping")
+	p.stop(cause)
+	if r, err := c.Expect("onStatus"); err != nil || r.Description != "server is stopping" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if err := p.end(t); !errors.Is(err, cause) {
+		t.Errorf("ended with %v, want what the publication said", err)
+	}
+	c.Conn.Close()
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
 }
 
 func TestOneAddressMayNotHoldAllConnections(t *testing.T) {

@@ -43,6 +43,7 @@ type Shape struct {
 	Max             *int64          `json:"max"`
 	Pattern         string          `json:"pattern"`
 	Enum            []string        `json:"enum"`
+	Empty           bool            `json:"empty"` // "" is taken beside Enum, as documented
 	Sensitive       bool            `json:"sensitive"`
 	TimestampFormat string          `json:"timestampFormat"`
 	Error           *ErrorTrait     `json:"error"`

@@ -216,7 +216,11 @@ func (p *plan) rules(name string) string {
 		out = append(out, s.Pattern)
 	}
 	if len(s.Enum) > 0 {
-		out = append(out, strings.Join(s.Enum, ", "))
+		values := strings.Join(s.Enum, ", ")
+		if s.Empty {
+			values += ` or ""`
+		}
+		out = append(out, values)
 	}
 	return strings.Join(out, "; ")
 }

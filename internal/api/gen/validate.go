@@ -150,6 +150,9 @@ func (v *validator) stringRules(name string, s Shape) {
 		return
 	}
 	v.line("switch s {")
+	if s.Empty {
+		v.line("case \"\":")
+	}
 	for _, e := range s.Enum {
 		v.line("case %s%s:", goName(name), enumName(e))
 	}

@@ -156,7 +156,7 @@ func stringValues(s Shape) []value {
 		for _, e := range s.Enum {
 			out = append(out, value{e, e, true}, value{"lower case", strings.ToLower(e), false}, value{"with a space", e + " ", false})
 		}
-		return append(out, value{"no value", "", false})
+		return append(out, value{"no value", "", s.Empty})
 	}
 	out = append(out, value{"a usual one", text(s, max(1, least(s))), true})
 	empty := least(s) == 0 && (s.Pattern == "" || whole(s.Pattern).MatchString(""))

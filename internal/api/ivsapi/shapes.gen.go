@@ -198,7 +198,7 @@ type CreateChannelInput struct {
 	RecordingConfigurationARN    *string                       `json:"recordingConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
 	Tags                         map[string]string             `json:"tags,omitempty"`                      // 0 to 50 entries
 	InsecureIngest               *bool                         `json:"insecureIngest,omitempty"`
-	Preset                       *TranscodePreset              `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	Preset                       *TranscodePreset              `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY or ""
 	PlaybackRestrictionPolicyARN *string                       `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
 	MultitrackInputConfiguration *MultitrackInputConfiguration `json:"multitrackInputConfiguration,omitempty"`
 	ContainerFormat              *ContainerFormat              `json:"containerFormat,omitempty"`    // TS, FRAGMENTED_MP4
@@ -583,7 +583,7 @@ type UpdateChannelInput struct {
 	Authorized                   *bool                         `json:"authorized,omitempty"`
 	RecordingConfigurationARN    *string                       `json:"recordingConfigurationArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+$
 	InsecureIngest               *bool                         `json:"insecureIngest,omitempty"`
-	Preset                       *TranscodePreset              `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	Preset                       *TranscodePreset              `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY or ""
 	PlaybackRestrictionPolicyARN *string                       `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
 	MultitrackInputConfiguration *MultitrackInputConfiguration `json:"multitrackInputConfiguration,omitempty"`
 	ContainerFormat              *ContainerFormat              `json:"containerFormat,omitempty"`    // TS, FRAGMENTED_MP4
@@ -621,7 +621,7 @@ type Channel struct {
 	Authorized                   *bool                         `json:"authorized,omitempty"`
 	Tags                         map[string]string             `json:"tags,omitempty"` // 0 to 50 entries
 	InsecureIngest               *bool                         `json:"insecureIngest,omitempty"`
-	Preset                       *TranscodePreset              `json:"preset,omitempty"` // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	Preset                       *TranscodePreset              `json:"preset,omitempty"` // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY or ""
 	SRT                          *SRT                          `json:"srt,omitempty"`
 	PlaybackRestrictionPolicyARN *string                       `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
 	MultitrackInputConfiguration *MultitrackInputConfiguration `json:"multitrackInputConfiguration,omitempty"`
@@ -832,7 +832,7 @@ type ChannelSummary struct {
 	Tags                         map[string]string   `json:"tags,omitempty"`                      // 0 to 50 entries
 	InsecureIngest               *bool               `json:"insecureIngest,omitempty"`
 	Type                         *ChannelType        `json:"type,omitempty"`                         // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
-	Preset                       *TranscodePreset    `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY
+	Preset                       *TranscodePreset    `json:"preset,omitempty"`                       // HIGHER_BANDWIDTH_DELIVERY, CONSTRAINED_BANDWIDTH_DELIVERY or ""
 	PlaybackRestrictionPolicyARN *string             `json:"playbackRestrictionPolicyArn,omitempty"` // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+$
 	AdConfigurationARN           *string             `json:"adConfigurationArn,omitempty"`           // 0 to 128 characters; ^$|^arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+$
 }

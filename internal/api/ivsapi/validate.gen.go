@@ -1370,6 +1370,7 @@ func checkThumbnailConfigurationStorageList(s []ThumbnailConfigurationStorage) *
 
 func checkTranscodePreset(s TranscodePreset) *restjson.Violation {
 	switch s {
+	case "":
 	case TranscodePresetHigherBandwidthDelivery:
 	case TranscodePresetConstrainedBandwidthDelivery:
 	default:

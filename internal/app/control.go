@@ -21,6 +21,7 @@ var (
 	_ control.Store     = (*store.DB)(nil)
 	_ session.Store     = (*store.DB)(nil)
 	_ control.Live      = (*session.Registry)(nil)
+	_ control.Audience  = (*playback.Audience)(nil)
 	_ playback.Channels = (*store.DB)(nil)
 )
 
@@ -45,6 +46,7 @@ func (a *App) joinControl(context.Context) error {
 		Ads:          a.db.AdConfigurations(),
 		KeyPairs:     a.db.PlaybackKeyPairs(),
 		Live:         a.sessions,
+		Audience:     a.audience,
 		Destinations: a.destinations,
 		Addresses:    a.addresses,
 		Quotas:       quotas(a.cfg.Quotas),

@@ -31,9 +31,19 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Recording:  a.db.Recording,
 		MaxStreams: a.cfg.Quotas.ConcurrentStreams,
 	}
-	a.audience = &playback.Audience{Key: a.key.Hash("viewer sessions"), Limit: a.cfg.MaxViewers}
+	a.audience = &playback.Audience{
+		Key:   a.key.Hash("viewer sessions"),
+		Limit: a.cfg.MaxViewers,
+		Full:  a.full,
+	}
 	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
 	return a.sessions.Recover(ctx)
+}
+
+// full is told now and then while viewers are turned away.
+func (a *App) full(limit int) {
+	a.log.Warn("viewers are turned away: as many watch as max-viewers allows", "count", limit)
+	a.sessions.TooManyViewers(limit)
 }
 
 func (a *App) openPipeline(s ivs.Session) (session.Pipeline, error) {

@@ -6,6 +6,12 @@ import (
 	"openivs/internal/ivs"
 )
 
+// Audience knows how many watch.
+type Audience interface {
+	// Viewers returns how many watch a channel now, right to a few seconds.
+	Viewers(channel ivs.ARN) int
+}
+
 // Live is what the operations ask of the sessions that run now.
 type Live interface {
 	// Stop ends a channel's stream as StopStream does, and returns when the

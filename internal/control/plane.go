@@ -22,6 +22,7 @@ type Plane struct {
 	Ads          Resources[ivs.AdConfiguration]
 	KeyPairs     Resources[ivs.PlaybackKeyPair]
 	Live         Live
+	Audience     Audience
 	Destinations *Destinations // of recordings
 	Addresses    ivs.Addresses // what the server calls itself, and whose account it serves
 	Quotas       ivs.Quotas

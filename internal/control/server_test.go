@@ -96,6 +96,9 @@ func (l *sessions) remove(channel ivs.ARN) {
 	l.streams = slices.DeleteFunc(l.streams, func(s ivs.Stream) bool { return s.Channel == channel })
 }
 
+// Viewers is one for each character of the channel's id.
+func (l *sessions) Viewers(channel ivs.ARN) int { return len(channel.ID) }
+
 // A server is the whole API over a store, without sockets and signatures.
 type server struct {
 	store   backend
@@ -115,6 +118,7 @@ func newServer(store backend) *server {
 		KeyPairs:     tables.pairs,
 		Destinations: &control.Destinations{Store: tables.recordings, Probe: probe},
 		Live:         s.live,
+		Audience:     s.live,
 		Addresses: ivs.Addresses{
 			Host: "ivs.example.com", Playback: "http://ivs.example.com:4500",
 			Region: "us-west-2", Account: "123456789012",

@@ -32,6 +32,7 @@ func (p *Plane) GetStream(ctx context.Context, in *ivsapi.GetStreamInput) (*ivsa
 		StartTime:   seconds(s.Start),
 		State:       new(ivsapi.StreamStateLive),
 		Health:      new(ivsapi.StreamHealth(s.Health)),
+		ViewerCount: p.viewers(arn),
 	}}, nil
 }
 
@@ -70,7 +71,7 @@ func (p *Plane) ListStreams(_ context.Context, in *ivsapi.ListStreamsInput) (*iv
 		switch {
 		case health != "" && s.Health != health:
 		case len(out.Streams) < l.limit:
-			out.Streams = append(out.Streams, streamSummary(s.Stream))
+			out.Streams = append(out.Streams, p.streamSummary(s.Stream))
 		default:
 			out.NextToken = p.next(l, s.at)
 			return out, nil
@@ -102,15 +103,19 @@ func place(streams []ivs.Stream) []placed {
 	return out
 }
 
-func streamSummary(s ivs.Stream) ivsapi.StreamSummary {
+func (p *Plane) streamSummary(s ivs.Stream) ivsapi.StreamSummary {
 	return ivsapi.StreamSummary{
-		ChannelARN: new(s.Channel.String()),
-		StreamID:   new(s.StreamID),
-		State:      new(ivsapi.StreamStateLive),
-		Health:     new(ivsapi.StreamHealth(s.Health)),
-		StartTime:  seconds(s.Start),
+		ChannelARN:  new(s.Channel.String()),
+		StreamID:    new(s.StreamID),
+		State:       new(ivsapi.StreamStateLive),
+		Health:      new(ivsapi.StreamHealth(s.Health)),
+		StartTime:   seconds(s.Start),
+		ViewerCount: p.viewers(s.Channel),
 	}
 }
+
+// viewers returns how many watch a channel, as the API answers it.
+func (p *Plane) viewers(channel ivs.ARN) *int64 { return new(int64(p.Audience.Viewers(channel))) }
 
 // StopStream disconnects a channel's encoder.
 func (p *Plane) StopStream(ctx context.Context, in *ivsapi.StopStreamInput) (*ivsapi.StopStreamOutput, error) {

@@ -70,8 +70,11 @@ func NewEvent(s Session, typ EventType, name string, at time.Time) Event {
 	}
 }
 
-// ConcurrentBroadcasts is the name of the event about a stream too many.
-const ConcurrentBroadcasts = "Concurrent Broadcasts"
+// The names of the events about limits of the account.
+const (
+	ConcurrentBroadcasts = "Concurrent Broadcasts" // a stream too many
+	ConcurrentViewers    = "Concurrent Viewers"    // a viewer too many
+)
 
 // NewBreach describes a limit that s went beyond: what was seen is above what
 // is allowed by exceeded. The limit has two names on the wire, for readers of

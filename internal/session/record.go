@@ -85,6 +85,13 @@ func (r *record) health(name string, at time.Time) {
 	r.note(ivs.StreamHealthChange, name, at)
 }
 
+// breach queues the event about a limit, unless too many events wait.
+func (r *record) breach(ev ivs.Event) {
+	if len(r.pending) < maxPending {
+		r.add(ev)
+	}
+}
+
 // ingest replaces what is known of the encoder's media; nil changes nothing.
 func (r *record) ingest(in *ivs.Ingest) {
 	if in == nil || r.s.Ingest != nil && same(*in, *r.s.Ingest) {

@@ -46,6 +46,7 @@ type live struct {
 	opened    chan error             // holds one: how opening went
 	abandon   context.CancelFunc     // ends the session's goroutine, whatever is left to write
 	changed   chan struct{}          // holds one: facts changed
+	crowd     chan int               // holds one: the limit, when a viewer beyond it was turned away
 	facts     facts
 	meter     health.Meter
 	lastMedia atomic.Int64 // arrival of the newest unit, microseconds since 1970; 0: none
@@ -85,6 +86,7 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		over:    make(chan struct{}),
 		opened:  make(chan error, 1),
 		changed: make(chan struct{}, 1),
+		crowd:   make(chan int, 1),
 		rec:     newRecord(r.Store, r.storeWait(), log, s),
 	}
 }
@@ -176,6 +178,9 @@ func (l *live) carry(ctx context.Context) {
 		case <-look.C:
 			looking = false
 			l.refresh()
+			l.save(ctx)
+		case limit := <-l.crowd:
+			l.crowded(limit, now())
 			l.save(ctx)
 		case <-tick.C:
 			l.judge(time.Now())

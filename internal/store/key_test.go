@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 func keyClauses() []clause {
 	return []clause{
 		{"a wrong master key is refused with a cure, whoever opens", keyWrong},
+		{"a wrong master key migrates nothing", keyWrongOld},
 		{"a new master key takes over everything", keyChange},
 	}
 }
@@ -38,6 +40,20 @@ func keyWrong(t *testing.T, e engine) {
 	}
 	if got, err := open(t, url).Channel(t.Context(), c.ARN); err != nil || got.ARN != c.ARN {
 		t.Errorf("with the right key again: %v, %v", got.ARN, err)
+	}
+}
+
+func keyWrongOld(t *testing.T, e engine) {
+	t.Helper()
+	url := e.url(t)
+	db, err := store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 1)})
+	must(t, "Open", err)
+	must(t, "Close", db.Close())
+	mustExec(t, raw(t, url), `DELETE FROM migrations WHERE version > 1`)
+	_, err = store.Open(t.Context(), store.Options{URL: url, Key: masterKey(t, 2)})
+	wantCode(t, "a wrong key where a migration waits", err, ivs.Invalid)
+	if err != nil && !strings.Contains(err.Error(), "--master-key-file") {
+		t.Errorf("the error names no cure: %v", err)
 	}
 }
 
@@ -106,6 +122,22 @@ func TestNoSecretIsReadableInTheFiles(t *testing.T) {
 			if bytes.Contains(body, []byte(string(secret))) {
 				t.Errorf("the %s stands in %s", what, name)
 			}
+		}
+	}
+}
+
+// A stopped server leaves one file: whoever copies it has everything.
+func TestACleanStopLeavesNoLogBesideTheDatabase(t *testing.T) {
+	dir := t.TempDir()
+	db, err := store.Open(t.Context(), store.Options{URL: filepath.Join(dir, "openivs.db"), Key: masterKey(t, 1)})
+	must(t, "Open", err)
+	c := plain(t, db)
+	_, err = db.Channel(t.Context(), c.ARN)
+	must(t, "Channel", err)
+	must(t, "Close", db.Close())
+	for _, name := range []string{"openivs.db-wal", "openivs.db-shm"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", name, err)
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	ownerLock      = 0x6f70656e697673 // "openivs": the number of our advisory lock
 	ownerCheck     = 5 * time.Second  // how often the owner asks whether it still is
 	ownerPatience  = 5 * time.Second  // how long it waits for the answer
+	ownerWait      = "3s"             // how long an owner that goes is waited for
 	postgresIdle   = 5 * time.Minute
 )
 
@@ -113,17 +114,22 @@ type postgresOwner struct {
 	done  chan struct{} // closed when watch has returned
 }
 
+// ownPostgres takes the lock. It waits a little for an owner that was killed a
+// moment ago: PostgreSQL frees what it held when it notices.
 func ownPostgres(ctx context.Context, cfg *pgx.ConnConfig, every time.Duration) (*postgresOwner, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
 	if err != nil {
 		return nil, err
 	}
-	var got bool
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(ownerLock)).Scan(&got); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock the database: %w", err), conn.Close(ctx))
+	_, err = conn.Exec(ctx, `SET lock_timeout = '`+ownerWait+`'`)
+	if err == nil {
+		_, err = conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(ownerLock))
 	}
-	if !got {
+	if (postgresEngine{}).fault(err) == faultBusy {
 		return nil, errors.Join(postgresHolder(ctx, conn, cfg.Database), conn.Close(ctx))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the database: %w", err), conn.Close(ctx))
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	o := &postgresOwner{conn: conn, every: every, stop: stop, gone: make(chan struct{}), done: make(chan struct{})}
@@ -157,7 +163,8 @@ func (o *postgresOwner) watch(ctx context.Context) {
 		err := o.conn.PgConn().WaitForNotification(wait)
 		cancel()
 		if err != nil && !o.conn.IsClosed() && ctx.Err() == nil {
-			ask, cancel := context.WithTimeout(ctx, ownerPatience)
+			// An answer that is not waited for would break the connection.
+			ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), ownerPatience)
 			err = o.conn.Ping(ask)
 			cancel()
 		}
@@ -173,10 +180,16 @@ func (o *postgresOwner) watch(ctx context.Context) {
 
 func (o *postgresOwner) lost() <-chan struct{} { return o.gone }
 
+// release frees the lock before it closes the connection, which PostgreSQL
+// notices only a while later. Where that fails the connection is broken, and
+// the lock goes with it.
 func (o *postgresOwner) release() error {
 	o.stop()
 	<-o.done
 	ctx, cancel := context.WithTimeout(context.Background(), ownerPatience)
 	defer cancel()
+	if !o.conn.IsClosed() {
+		_, _ = o.conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, int64(ownerLock)) // see above
+	}
 	return o.conn.Close(ctx)
 }

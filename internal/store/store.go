@@ -132,6 +132,9 @@ func (db *DB) prepare(ctx context.Context, m Mode) error {
 	}
 	switch m {
 	case Owner:
+		if err := db.refuse(ctx, files); err != nil {
+			return err
+		}
 		if err := db.migrate(ctx, files); err != nil {
 			return err
 		}
@@ -151,12 +154,32 @@ func (db *DB) prepare(ctx context.Context, m Mode) error {
 	}
 }
 
+// refuse keeps a migration away from a database that is not ours: one with a
+// newer schema or sealed with another key.
+func (db *DB) refuse(ctx context.Context, files []migration) error {
+	s, err := db.status(ctx, files)
+	switch {
+	case err != nil:
+		return err
+	case s.Version > s.Newest:
+		return tooNew(s)
+	case s.Version == 0:
+		return nil
+	}
+	err = db.checkKey(ctx, false)
+	if errors.Is(err, sql.ErrNoRows) { // the first start was cut off before it left its proof
+		return nil
+	}
+	return err
+}
+
 // Close releases the database. Statements that still run are cut off.
 func (db *DB) Close() error {
-	err := db.write.close()
-	if db.read != db.write {
-		err = errors.Join(err, db.read.close())
+	var err error
+	if db.read != db.write { // the last of SQLite's to close clears the log away, which a reader may not
+		err = db.read.close()
 	}
+	err = errors.Join(err, db.write.close())
 	if err = errors.Join(err, db.own.release()); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}

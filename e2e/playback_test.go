@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -189,31 +188,4 @@ func times(t *testing.T, source, key string, high func(float64) bool) []float64 
 		was = is
 	}
 	return starts
-}
-
-// TestABrowserPlaysTheStream has hls.js in Chromium play the playbackUrl on a
-// page from another origin.
-func TestABrowserPlaysTheStream(t *testing.T) {
-	t.Parallel()
-	if _, err := os.Stat("browser/node_modules"); err != nil {
-		t.Fatalf("the browser test's packages are missing, run make setup: %v", err)
-	}
-	s := serve(t)
-	ch := s.channel(t)
-	stream(t, encode(t, picture{width: 640, height: 360, fps: 30, profile: "high", kbps: 800}, voice), ch.rtmp())
-	ch.live()
-	out := command(t, "node", "browser/play.mjs", ch.playback, t.TempDir())
-	var seen struct {
-		Seconds float64  `json:"seconds"`
-		Frames  int      `json:"frames"`
-		Width   int      `json:"width"`
-		Height  int      `json:"height"`
-		Errors  []string `json:"errors"`
-	}
-	if err := json.Unmarshal(out, &seen); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if seen.Seconds < 3 || seen.Frames < 30 || seen.Width != 640 || seen.Height != 360 || len(seen.Errors) > 0 {
-		t.Errorf("the browser saw %+v, want 3 s of 640x360 and no error", seen)
-	}
 }

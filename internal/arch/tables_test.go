@@ -48,6 +48,7 @@ var may = map[string][]string{
 	// for tests, and the program that shows the server from outside
 	"cmd/openivs-demo":         {"e2e/server"},
 	"e2e":                      {},
+	"e2e/hlsreader":            {},
 	"e2e/publisher":            {},
 	"e2e/server":               {},
 	"bench":                    {},

@@ -1,0 +1,7 @@
+// The browser's own HLS.
+import { begin } from './watch.mjs'
+
+begin((watch, url) => {
+  watch.video.src = url
+  return {}
+})

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"openivs/internal/limit"
 )
 
 // A Mux takes connections from any number of listeners and hands each to the
@@ -38,7 +40,7 @@ type Mux struct {
 	HTTP Outlet // HTTP/1, HTTP/2 over TLS, and HTTP/2 with prior knowledge
 	RTMP Outlet
 
-	pending limiter
+	pending limit.Counter
 }
 
 // The pauses after an accept that failed for want of a resource.
@@ -75,13 +77,13 @@ func (m *Mux) Serve(ctx context.Context, ln net.Listener) error {
 			ln.Close()
 			return fmt.Errorf("accept: %w", err)
 		}
-		from := network(c.RemoteAddr())
-		if !m.pending.acquire(from, cmp.Or(m.MaxPending, 2048), cmp.Or(m.MaxPendingPerAddr, 256)) {
+		from := limit.Network(c.RemoteAddr())
+		if !m.pending.Acquire(from, 1, int64(cmp.Or(m.MaxPending, 2048)), int64(cmp.Or(m.MaxPendingPerAddr, 256))) {
 			c.Close()
 			continue
 		}
 		conns.Go(func() {
-			defer m.pending.release(from)
+			defer m.pending.Release(from, 1)
 			m.serve(ctx, c, cfg)
 		})
 	}

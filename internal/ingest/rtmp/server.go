@@ -13,13 +13,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
+	"openivs/internal/limit"
 )
 
 // A Server serves publishers. Set the fields before the first connection and
@@ -35,7 +35,7 @@ type Server struct {
 	MaxWaiting        int // connections that do not publish yet; 0: 1024
 	MaxWaitingPerAddr int // the same from one IPv4 address or IPv6 /64; 0: 256
 
-	waiting limiter
+	waiting limit.Counter
 }
 
 var errStopping = ivs.Errorf(ivs.Unavailable, "the server is stopping; connect again in a moment")
@@ -72,11 +72,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // encrypted.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 	defer nc.Close()
-	from := network(nc.RemoteAddr())
-	if !s.waiting.acquire(from, cmp.Or(s.MaxWaiting, 1024), cmp.Or(s.MaxWaitingPerAddr, 256)) {
+	from := limit.Network(nc.RemoteAddr())
+	if !s.waiting.Acquire(from, 1, int64(cmp.Or(s.MaxWaiting, 1024)), int64(cmp.Or(s.MaxWaitingPerAddr, 256))) {
 		return
 	}
-	release := sync.OnceFunc(func() { s.waiting.release(from) })
+	release := sync.OnceFunc(func() { s.waiting.Release(from, 1) })
 	defer release()
 
 	c := &conn{server: s, nc: nc, admit: release}
@@ -130,56 +130,3 @@ func (s *Server) log() *slog.Logger {
 func (s *Server) handshakeTimeout() time.Duration { return cmp.Or(s.HandshakeTimeout, 10*time.Second) }
 func (s *Server) idleTimeout() time.Duration      { return cmp.Or(s.IdleTimeout, 30*time.Second) }
 func (s *Server) writeTimeout() time.Duration     { return cmp.Or(s.WriteTimeout, 10*time.Second) }
-
-// A limiter counts connections, in all and by the network they come from.
-type limiter struct {
-	mu    sync.Mutex
-	total int
-	from  map[netip.Prefix]int
-}
-
-// acquire counts one more, unless that is more than most in all or mostFrom
-// from there.
-func (l *limiter) acquire(from netip.Prefix, most, mostFrom int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.total >= most || l.from[from] >= mostFrom {
-		return false
-	}
-	if l.from == nil {
-		l.from = make(map[netip.Prefix]int)
-	}
-	l.total++
-	l.from[from]++
-	return true
-}
-
-// release takes back one acquire.
-func (l *limiter) release(from netip.Prefix) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.total--
-	l.from[from]--
-	if l.from[from] == 0 {
-		delete(l.from, from)
-	}
-}
-
-// network returns what one peer may be expected to hold: an IPv4 address, or an
-// IPv6 /64.
-func network(a net.Addr) netip.Prefix {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Prefix{}
-	}
-	ip := t.AddrPort().Addr().Unmap()
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, err := ip.WithZone("").Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -49,7 +50,11 @@ func BenchmarkPublishers(b *testing.B) {
 
 func publish(b *testing.B, clip []publisher.Tag, n int) {
 	b.Helper()
-	s := serve(b, b.TempDir())
+	settings := filepath.Join(b.TempDir(), "openivs.yaml")
+	if err := os.WriteFile(settings, []byte("quota-concurrent-streams: 1000\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	s := serve(b, b.TempDir(), "--config", settings)
 	api, err := s.Client(b.Context())
 	if err != nil {
 		b.Fatal(err)

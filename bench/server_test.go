@@ -37,9 +37,9 @@ func run(m *testing.M) int {
 }
 
 // serve starts a server on dir and stops it when the benchmark ends.
-func serve(b *testing.B, dir string) *server.Server {
+func serve(b *testing.B, dir string, args ...string) *server.Server {
 	b.Helper()
-	s, err := server.Start(b.Context(), program, dir)
+	s, err := server.Start(b.Context(), program, dir, args...)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ivs"
+	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+
+	"openivs/e2e/hlsreader"
+)
+
+// ffmpegTools looks into media with ffprobe and ffmpeg.
+type ffmpegTools struct{}
+
+// Packets implements hlsreader.Tools.
+func (ffmpegTools) Packets(ctx context.Context, media []byte) ([]hlsreader.Packet, error) {
+	out, err := piped(ctx, media, "ffprobe", "-v", "error", "-i", "pipe:0",
+		"-show_entries", "packet=codec_type,pts_time,dts_time,duration_time,flags", "-of", "json")
+	if err != nil {
+		return nil, err
+	}
+	var found struct {
+		Packets []struct {
+			Kind     string `json:"codec_type"`
+			PTS      string `json:"pts_time"`
+			DTS      string `json:"dts_time"`
+			Duration string `json:"duration_time"`
+			Flags    string `json:"flags"`
+		} `json:"packets"`
+	}
+	if err := json.Unmarshal(out, &found); err != nil {
+		return nil, err
+	}
+	var packets []hlsreader.Packet
+	for _, p := range found.Packets {
+		if p.Kind != "video" && p.Kind != "audio" {
+			continue
+		}
+		q := hlsreader.Packet{Video: p.Kind == "video", Key: strings.HasPrefix(p.Flags, "K")}
+		for text, to := range map[string]*float64{p.PTS: &q.PTS, p.Duration: &q.Duration} {
+			if *to, err = strconv.ParseFloat(text, 64); err != nil && to != &q.Duration {
+				return nil, err
+			}
+		}
+		if q.DTS, err = strconv.ParseFloat(p.DTS, 64); err != nil {
+			return nil, err
+		}
+		packets = append(packets, q)
+	}
+	return packets, nil
+}
+
+// Decode implements hlsreader.Tools.
+func (ffmpegTools) Decode(ctx context.Context, media []byte) error {
+	out, err := piped(ctx, media, "ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-xerror", "-i", "pipe:0",
+		"-map", "0:v", "-f", "framemd5", "-")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(out), "\n0,") {
+		return fmt.Errorf("no picture\n%s", out)
+	}
+	return nil
+}
+
+// piped runs a program on what it reads from its standard input. Anything it
+// complains of is an error.
+func piped(ctx context.Context, input []byte, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin = bytes.NewReader(input)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil || errs.Len() > 0 {
+		return nil, fmt.Errorf("%s: %w: %s", name, err, errs.Bytes())
+	}
+	return out, nil
+}
+
+// TestAStrictReaderFindsNothing watches live streams of each kind to their end.
+func TestAStrictReaderFindsNothing(t *testing.T) {
+	t.Parallel()
+	watch := 10 * time.Second
+	if *soak {
+		watch = 4 * time.Minute
+	}
+	s := serve(t)
+	for _, cell := range []cell{tsNormal} {
+		t.Run(cell.String(), func(t *testing.T) {
+			t.Parallel()
+			ch := s.channel(t, cell.set)
+			stream(t, numbered(t), ch.rtmp())
+			ch.live()
+			reader := hlsreader.Reader{URL: ch.playback, Tools: ffmpegTools{}, LowLatency: cell.mode == types.ChannelLatencyModeLowLatency, Prefetch: 2}
+			stop := time.AfterFunc(watch, func() {
+				if _, err := s.ivs.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: &ch.arn}); err != nil {
+					t.Error(err)
+				}
+			})
+			defer stop.Stop()
+			ctx, cancel := context.WithTimeout(t.Context(), watch+overIn)
+			defer cancel()
+			found, err := reader.Watch(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(found)
+			for _, f := range found.Faults {
+				t.Error(f)
+			}
+			if !found.Ended || found.Segments < int(watch.Seconds()/found.Target)-1 {
+				t.Errorf("%v, want %v of segments and the end", found, watch)
+			}
+		})
+	}
+}

@@ -77,6 +77,30 @@ func (b noSession) Session(context.Context, ivs.ARN, string) (ivs.Session, error
 	return ivs.Session{}, b.err
 }
 
+func (b broken) Revoke(context.Context, ivs.Revocation) error { return b.err }
+
+func (b broken) InsertAdBreak(context.Context, ivs.AdBreak, ivs.Event) error { return b.err }
+
+// A brokenTable is a table whose every answer is an error.
+type brokenTable[T any] struct{ err error }
+
+func (b brokenTable[T]) Create(context.Context, T, int) error { return b.err }
+
+func (b brokenTable[T]) Get(context.Context, ivs.ARN) (v T, err error) { return v, b.err }
+
+func (b brokenTable[T]) List(context.Context, int64, int) (p ivs.Page[T], err error) { return p, b.err }
+
+func (b brokenTable[T]) Update(context.Context, ivs.ARN, func(*T) error) (v T, err error) {
+	return v, b.err
+}
+
+func (b brokenTable[T]) Delete(context.Context, ivs.ARN, func(bool) error) error { return b.err }
+
+// other is the request about a resource of a kind.
+func other(kind string) string {
+	return `{"arn": "arn:aws:ivs:us-west-2:123456789012:` + kind + `/abcdABCDefgh"}`
+}
+
 // Whatever the store and the sessions say, an operation answers an exception
 // that it models or one that is common to all, and shows nothing of ours.
 func TestOnlyModelledErrors(t *testing.T) {
@@ -103,12 +127,44 @@ func TestOnlyModelledErrors(t *testing.T) {
 		"TagResource":         {tags, `{"tags": {}}`},
 		"UntagResource":       {tags + "?tagKeys=a", ""},
 		"ListTagsForResource": {tags, ""},
+
+		"CreateRecordingConfiguration": {"/CreateRecordingConfiguration", `{"destinationConfiguration": {"s3": {"bucketName": "bucket"}}}`},
+		"GetRecordingConfiguration":    {"/GetRecordingConfiguration", other("recording-configuration")},
+		"ListRecordingConfigurations":  {"/ListRecordingConfigurations", `{}`},
+		"DeleteRecordingConfiguration": {"/DeleteRecordingConfiguration", other("recording-configuration")},
+
+		"ImportPlaybackKeyPair": {"/ImportPlaybackKeyPair", `{"publicKeyMaterial": "` + strings.ReplaceAll(publicKey, "\n", `\n`) + `"}`},
+		"GetPlaybackKeyPair":    {"/GetPlaybackKeyPair", other("playback-key")},
+		"ListPlaybackKeyPairs":  {"/ListPlaybackKeyPairs", `{}`},
+		"DeletePlaybackKeyPair": {"/DeletePlaybackKeyPair", other("playback-key")},
+
+		"CreatePlaybackRestrictionPolicy": {"/CreatePlaybackRestrictionPolicy", `{}`},
+		"GetPlaybackRestrictionPolicy":    {"/GetPlaybackRestrictionPolicy", other("playback-restriction-policy")},
+		"ListPlaybackRestrictionPolicies": {"/ListPlaybackRestrictionPolicies", `{}`},
+		"UpdatePlaybackRestrictionPolicy": {"/UpdatePlaybackRestrictionPolicy", other("playback-restriction-policy")},
+		"DeletePlaybackRestrictionPolicy": {"/DeletePlaybackRestrictionPolicy", other("playback-restriction-policy")},
+
+		"CreateAdConfiguration": {"/CreateAdConfiguration", `{"mediaTailorPlaybackConfigurations": [{"playbackConfigurationArn": "arn:aws:mediatailor:us-west-2:1:playbackConfiguration/a"}]}`},
+		"GetAdConfiguration":    {"/GetAdConfiguration", other("ad-configuration")},
+		"ListAdConfigurations":  {"/ListAdConfigurations", `{}`},
+		"UpdateAdConfiguration": {"/UpdateAdConfiguration", other("ad-configuration")},
+		"DeleteAdConfiguration": {"/DeleteAdConfiguration", other("ad-configuration")},
+		"InsertAdBreak":         {"/InsertAdBreak", `{"channelArn": "` + fixedChannel + `", "durationSeconds": 1}`},
+
+		"PutMetadata":                       {"/PutMetadata", `{"channelArn": "` + fixedChannel + `", "metadata": "x"}`},
+		"StartViewerSessionRevocation":      {"/StartViewerSessionRevocation", `{"channelArn": "` + fixedChannel + `", "viewerId": "v"}`},
+		"BatchStartViewerSessionRevocation": {"/BatchStartViewerSessionRevocation", `{"viewerSessions": [{"channelArn": "` + fixedChannel + `", "viewerId": "v"}]}`},
 	}
 	common := []string{"AccessDeniedException", "InternalFailure", "ServiceUnavailable", "ThrottlingException", "ValidationException"}
 
-	s, _ := fixed(t, new(memory))
+	s, v := fixed(t, new(memory))
+	s.live.add(ivs.Stream{Channel: parseARN(t, fixedChannel), StreamID: v.StreamID})
+	s.attachAds(t, parseARN(t, fixedChannel))
 	whole := s.store
 	ops := ivsapi.Operations(s.plane)
+	if len(requests) != len(ops) {
+		t.Fatalf("this test knows %d of the %d operations", len(requests), len(ops))
+	}
 	codes := []ivs.Code{
 		ivs.Internal, ivs.Invalid, ivs.NotFound, ivs.Conflict, ivs.QuotaExceeded,
 		ivs.NotLive, ivs.Denied, ivs.Throttled, ivs.Unavailable, "unheard of",
@@ -120,13 +176,15 @@ func TestOnlyModelledErrors(t *testing.T) {
 		}
 		b := broken{whole, err}
 		s.live.stop = func(ivs.ARN) error { return err }
+		s.live.put = func(ivs.ARN) error { return err }
+		s.plane.Recordings = brokenTable[ivs.RecordingConfiguration]{err}
+		s.plane.Restrictions = brokenTable[ivs.RestrictionPolicy]{err}
+		s.plane.Ads = brokenTable[ivs.AdConfiguration]{err}
+		s.plane.KeyPairs = brokenTable[ivs.PlaybackKeyPair]{err}
 		for _, st := range []backend{b, halfBroken{b}, noSession{halfBroken{b}}} {
 			s.plane.Store = st
 			for _, op := range ops {
-				with, ok := requests[op.Name]
-				if !ok {
-					continue
-				}
+				with := requests[op.Name]
 				r := s.do(op.Method, with[0], with[1])
 				body, _ := io.ReadAll(r.Body)
 				if r.StatusCode < http.StatusBadRequest {
@@ -143,11 +201,11 @@ func TestOnlyModelledErrors(t *testing.T) {
 		}
 	}
 	for _, op := range ops {
-		if with, ok := requests[op.Name]; ok {
-			s.plane.Store, s.live.stop = whole, nil
-			if r := s.do(op.Method, with[0], with[1]); r.StatusCode == http.StatusNotFound && r.Header.Get("X-Amzn-Errortype") == "UnknownOperationException" {
-				t.Errorf("%s: the request of this test is not routed", op.Name)
-			}
+		s.plane.Store, s.live.stop = whole, nil
+		with := requests[op.Name]
+		r := s.do(op.Method, with[0], with[1])
+		if name := r.Header.Get("X-Amzn-Errortype"); name == "UnknownOperationException" || name == "ValidationException" {
+			t.Errorf("%s: the request of this test was answered %s", op.Name, name)
 		}
 	}
 }

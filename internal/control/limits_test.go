@@ -116,32 +116,38 @@ func TestIssuedForms(t *testing.T) {
 	}
 }
 
-// Sixteen callers make, change, tag, read and delete the same resources. Every
-// answer is one the operation models, and in the end all is consistent.
+// Whoever calls at the same time, all is consistent in the end.
 func TestConcurrentCallers(t *testing.T) {
-	for _, b := range backends {
+	for _, b := range withPostgres(t) {
 		t.Run(b.name, func(t *testing.T) {
-			s := newServer(b.open(t))
-			shared := make([]ivs.ARN, 3)
-			for i := range shared {
-				shared[i] = s.createChannel(t, &ivsapi.CreateChannelInput{Name: new("shared")})
-			}
-			var callers sync.WaitGroup
-			for i := range 16 {
-				callers.Go(func() { s.caller(t, i, shared) })
-			}
-			callers.Wait()
-			for _, arn := range shared {
-				out, err := s.plane.ListStreamKeys(t.Context(), &ivsapi.ListStreamKeysInput{ChannelARN: arn.String(), MaxResults: new(50)})
-				if err != nil || len(out.StreamKeys) > 1 {
-					t.Errorf("ListStreamKeys(%s) has %d keys, %v, want one at most", arn, len(out.StreamKeys), err)
-				}
-				tags, err := s.plane.ListTagsForResource(t.Context(), &ivsapi.ListTagsForResourceInput{ResourceARN: arn.String()})
-				if err != nil || len(tags.Tags) != 16 {
-					t.Errorf("%s has tags %v, %v, want one of each of the 16 callers", arn, tags, err)
-				}
-			}
+			t.Run("channels", func(t *testing.T) { channelCallers(t, newServer(b.open(t))) })
+			t.Run("resources", func(t *testing.T) { resourceCallers(t, newServer(b.open(t))) })
 		})
+	}
+}
+
+// channelCallers has sixteen callers make, change, tag, read and delete the same
+// resources. Every answer is one the operation models.
+func channelCallers(t *testing.T, s *server) {
+	t.Helper()
+	shared := make([]ivs.ARN, 3)
+	for i := range shared {
+		shared[i] = s.createChannel(t, &ivsapi.CreateChannelInput{Name: new("shared")})
+	}
+	var callers sync.WaitGroup
+	for i := range 16 {
+		callers.Go(func() { s.caller(t, i, shared) })
+	}
+	callers.Wait()
+	for _, arn := range shared {
+		out, err := s.plane.ListStreamKeys(t.Context(), &ivsapi.ListStreamKeysInput{ChannelARN: arn.String(), MaxResults: new(50)})
+		if err != nil || len(out.StreamKeys) > 1 {
+			t.Errorf("ListStreamKeys(%s) has %d keys, %v, want one at most", arn, len(out.StreamKeys), err)
+		}
+		tags, err := s.plane.ListTagsForResource(t.Context(), &ivsapi.ListTagsForResourceInput{ResourceARN: arn.String()})
+		if err != nil || len(tags.Tags) != 16 {
+			t.Errorf("%s has tags %v, %v, want one of each of the 16 callers", arn, tags, err)
+		}
 	}
 }
 

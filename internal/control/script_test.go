@@ -36,7 +36,8 @@ import (
 //	revoked   CHANNEL VIEWER VERSION
 //
 // In an expected body "$name" stands for any string the first time, and for
-// that string from then on; in everything else it stands for that string.
+// that string from then on; in everything else it stands for that string, and
+// "$namepath" for the string escaped for a path.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -237,7 +238,7 @@ func (s *script) diff(at string, got, want any) string {
 				if !ok {
 					break
 				}
-				s.names[n] = text
+				s.names[n], s.names[n+"path"] = text, url.QueryEscape(text)
 				return ""
 			}
 		}

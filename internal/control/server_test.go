@@ -174,6 +174,34 @@ func (s *server) createChannel(tb testing.TB, in *ivsapi.CreateChannelInput) ivs
 	return arn
 }
 
+// createRecording makes a recording configuration through the API's own operation.
+func (s *server) createRecording(tb testing.TB, bucket string) ivs.ARN {
+	tb.Helper()
+	out, err := s.plane.CreateRecordingConfiguration(tb.Context(), &ivsapi.CreateRecordingConfigurationInput{
+		DestinationConfiguration: ivsapi.DestinationConfiguration{S3: &ivsapi.S3DestinationConfiguration{BucketName: bucket}},
+	})
+	if err != nil {
+		tb.Fatalf("CreateRecordingConfiguration: %v", err)
+	}
+	return parseARN(tb, out.RecordingConfiguration.ARN)
+}
+
+// attachAds gives a channel an ad configuration, whatever else it has.
+func (s *server) attachAds(tb testing.TB, channel ivs.ARN) {
+	tb.Helper()
+	ads := ivs.AdConfiguration{ARN: ivs.NewARN("us-west-2", "123456789012", ivs.KindAdConfiguration)}
+	if err := s.plane.Ads.Create(tb.Context(), ads, 1000); err != nil {
+		tb.Fatal(err)
+	}
+	_, err := s.store.UpdateChannel(tb.Context(), channel, func(c *ivs.Channel, _ bool) error {
+		c.AdConfiguration, c.Container, c.Multitrack.Enabled = ads.ARN, ivs.TS, false
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // ingest is what the encoder of the tests sends.
 func ingest() *ivs.Ingest {
 	return &ivs.Ingest{
@@ -231,3 +259,11 @@ func (s *server) save(tb testing.TB, v ivs.Session, evs ...ivs.Event) {
 		tb.Fatalf("SaveSession: %v", err)
 	}
 }
+
+// publicKey is one that can be imported.
+const publicKey = `-----BEGIN PUBLIC KEY-----
+MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEJ+JP9KxUlYkr0oQvkLTi7d6DIDX0Uoyw
+PcPAf1mHUicVzRoZSNTIZPZPsbwVk0HgFKzqHsYK2+T8TyFc4brM1KJmdUC+52l8
+C/pq4SJzcYamwNS1o3ITgwFDCcFh+hyE
+-----END PUBLIC KEY-----
+`

@@ -62,7 +62,7 @@ type Publication interface {
 // A Declaration is what an encoder says of itself: onMetaData of FLV and RTMP.
 // Zero members were not said.
 type Declaration struct {
-	Encoder       string
+	Encoder       string  // valid UTF-8 without NUL, at most 256 bytes
 	VideoBitrate  int64   // bits per second
 	AudioBitrate  int64   // bits per second
 	Framerate     float64 // frames per second

@@ -99,10 +99,8 @@ func within(ctx context.Context, c <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-const (
-	maxReason  = 512 // bytes of a session's reason
-	maxEncoder = 256 // bytes of what an encoder calls itself
-)
+// maxReason is how many bytes of a session's reason are kept.
+const maxReason = 512
 
 // reason is what an operator reads about the end of a session.
 func reason(cause error) string {

@@ -46,7 +46,6 @@ func (f *facts) get() (ingest.Declaration, []*media.Track) {
 
 // Declare notes what the encoder says of itself. Saying it again costs nothing.
 func (l *live) Declare(d ingest.Declaration) {
-	d.Encoder = clip(d.Encoder, maxEncoder)
 	l.facts.mu.Lock()
 	same := l.facts.declared == d
 	l.facts.declared = d

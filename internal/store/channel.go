@@ -34,7 +34,7 @@ func (db *DB) CreateChannel(ctx context.Context, c ivs.Channel, k ivs.StreamKey,
 		if err := count(ctx, tx, channelTable, limit); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, q, id, c.ARN.String(), clean(c.Name), c.Recording.String(), c.Restriction.String(),
+		_, err := tx.ExecContext(ctx, q, id, c.ARN.String(), c.Name, c.Recording.String(), c.Restriction.String(),
 			c.AdConfiguration.String(), settings, tags, db.sealPassphrase(c))
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (db *DB) UpdateChannel(ctx context.Context, arn ivs.ARN, change func(c *ivs
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, q, clean(c.Name), c.Recording.String(), c.Restriction.String(), c.AdConfiguration.String(),
+		_, err = tx.ExecContext(ctx, q, c.Name, c.Recording.String(), c.Restriction.String(), c.AdConfiguration.String(),
 			settings, tags, db.sealPassphrase(c), id)
 		return err
 	})

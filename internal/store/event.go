@@ -32,7 +32,7 @@ func appendEvents(ctx context.Context, tx *sql.Tx, session, channel int64, evs [
 	for i, ev := range evs {
 		back := n - 1 - int64(i)
 		_, err := tx.ExecContext(ctx, insert, id-back, session, channel, seq-back, ev.ID, ev.Channel.String(),
-			clean(ev.ChannelName), ev.StreamID, string(ev.Type), ev.Name, ev.Code, clean(string(ev.Detail)), micros(ev.At))
+			ev.ChannelName, ev.StreamID, string(ev.Type), ev.Name, ev.Code, string(ev.Detail), micros(ev.At))
 		if err != nil {
 			return err
 		}

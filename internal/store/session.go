@@ -215,7 +215,7 @@ type sessionRow struct {
 func newSessionRow(s ivs.Session, evs []ivs.Event) (sessionRow, error) {
 	r := sessionRow{
 		created: micros(s.Created), started: micros(s.Started), lastMedia: micros(s.LastMedia),
-		ingestEnded: micros(s.IngestEnded), ended: micros(s.Ended), protocol: clean(s.Protocol), reason: clean(s.Reason), recording: clean(string(s.Recording)),
+		ingestEnded: micros(s.IngestEnded), ended: micros(s.Ended), protocol: s.Protocol, reason: s.Reason, recording: string(s.Recording),
 	}
 	if s.HasError || slices.ContainsFunc(evs, ivs.Event.Fault) {
 		r.hasError = 1
@@ -271,12 +271,6 @@ func scanSummary(row scanner) (int64, ivs.SessionSummary, error) {
 	v.Start = ivs.Session{Created: instant(created), Started: instant(started)}.StartTime()
 	v.Ended = instant(ended)
 	return id, v, nil
-}
-
-// clean makes a text that came from outside storable: PostgreSQL takes only
-// valid UTF-8 without NUL.
-func clean(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
 // micros is the stored form of a time; a zero time is 0.

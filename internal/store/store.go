@@ -132,7 +132,7 @@ func (db *DB) prepare(ctx context.Context, m Mode) error {
 	}
 	switch m {
 	case Owner:
-		if err := db.refuse(ctx, files); err != nil {
+		if err := db.refuse(ctx); err != nil {
 			return err
 		}
 		if err := db.migrate(ctx, files); err != nil {
@@ -154,17 +154,11 @@ func (db *DB) prepare(ctx context.Context, m Mode) error {
 	}
 }
 
-// refuse keeps a migration away from a database that is not ours: one with a
-// newer schema or sealed with another key.
-func (db *DB) refuse(ctx context.Context, files []migration) error {
-	s, err := db.status(ctx, files)
-	switch {
-	case err != nil:
+// refuse keeps a migration away from a database that another key sealed.
+func (db *DB) refuse(ctx context.Context) error {
+	at, err := db.version(ctx)
+	if err != nil || at == 0 {
 		return err
-	case s.Version > s.Newest:
-		return tooNew(s)
-	case s.Version == 0:
-		return nil
 	}
 	err = db.checkKey(ctx, false)
 	if errors.Is(err, sql.ErrNoRows) { // the first start was cut off before it left its proof

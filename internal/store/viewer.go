@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"openivs/internal/ivs"
 )
@@ -32,4 +33,11 @@ func (db *DB) Revocation(ctx context.Context, channel ivs.ARN, viewer string) (i
 	v := ivs.Revocation{Channel: channel, Viewer: viewer}
 	err := db.read.queryRow(ctx, q, channel.String(), clean(viewer)).Scan(&v.Version)
 	return v, db.found(revocationName, viewer, err)
+}
+
+// clean makes the name of a viewer, which is any text of a client, one that
+// PostgreSQL takes: valid UTF-8 without NUL. All other text is cleaned where it
+// comes in.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }

@@ -106,7 +106,7 @@ func TestMetadata(t *testing.T) {
 		{"mono", object(entry("stereo", false)), ingest.Declaration{Channels: 1}, true},
 		{"members of members are not meant", object(entry("keyframes", amf0.Object{entry("width", 5.0)}), entry("height", 720.0)), ingest.Declaration{Height: 720}, true},
 		{"a date among them", date, ingest.Declaration{Width: 640}, true},
-		{"an encoder's name that is no UTF-8 and too long", object(entry("encoder", "\xff"+strings.Repeat("é", 300))), ingest.Declaration{Encoder: "\uFFFD" + strings.Repeat("é", 126)}, true},
+		{"an encoder's name that is no UTF-8, has a NUL and is too long", object(entry("encoder", "\xff\x00"+strings.Repeat("é", 300))), ingest.Declaration{Encoder: "\uFFFD" + strings.Repeat("é", 126)}, true},
 		{"no end", rtmptest.AMF("onMetaData", amf0.Object{entry("width", 5.0)})[:30], ingest.Declaration{Width: 5}, true},
 		{"something else", rtmptest.AMF("onCaptionInfo", amf0.Object{entry("width", 5.0)}), ingest.Declaration{}, false},
 		{"nested without end", nested(10000), ingest.Declaration{}, false},

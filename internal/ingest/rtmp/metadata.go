@@ -120,9 +120,9 @@ func amount(t amfToken, most float64) float64 {
 	return v
 }
 
-// encoderName returns valid UTF-8 of at most maxEncoderName bytes.
+// encoderName returns valid UTF-8 without NUL of at most maxEncoderName bytes.
 func encoderName(b []byte) string {
-	s := strings.ToValidUTF8(string(b), "\uFFFD")
+	s := strings.ReplaceAll(strings.ToValidUTF8(string(b), "\uFFFD"), "\x00", "")
 	for len(s) > maxEncoderName {
 		_, n := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-n]

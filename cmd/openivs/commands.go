@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"openivs/internal/config"
+	"openivs/internal/iam"
 )
 
 // commands is what a person can type.
@@ -19,7 +21,7 @@ type commands struct {
 	Backup      backupCommand      `cmd:"" group:"keep" help:"Copy everything the server must not lose, also while it runs."`
 	Restore     restoreCommand     `cmd:"" group:"keep" help:"Put a backup into an empty data directory and database."`
 	Migrate     migrateCommand     `cmd:"" group:"keep" help:"Bring the database's schema up to date; serve does so by itself."`
-	Credentials credentialsCommand `cmd:"" group:"keep" help:"Change the key that seals secrets in the database."`
+	Credentials credentialsCommand `cmd:"" group:"keep" help:"Make and change access keys, and the key that seals secrets in the database."`
 
 	Version versionCommand `cmd:"" group:"run" help:"Print the version."`
 }
@@ -44,6 +46,7 @@ func groups() []kong.Group {
 		{Key: "reach", Title: "How it is reached:"},
 		{Key: "identity", Title: "What it stands for:"},
 		{Key: "operation", Title: "How it works:"},
+		{Key: "access", Title: "Who may ask, how often, and what is kept of it:"},
 	}
 }
 
@@ -63,6 +66,7 @@ type storeFlags struct {
 // allFlags are all settings.
 type allFlags struct {
 	storeFlags
+	accessFlags
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
 	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
 	PlaybackBase     []string `group:"reach" placeholder:"URL" sep:"none" help:"${playback_base}"`
@@ -87,6 +91,7 @@ func (f *storeFlags) flags() map[string][]string {
 
 func (f *allFlags) flags() map[string][]string {
 	all := f.storeFlags.flags()
+	maps.Copy(all, f.accessFlags.flags())
 	all["listen"] = f.Listen
 	all["public-host"] = f.PublicHost
 	all["playback-base"] = f.PlaybackBase
@@ -101,6 +106,23 @@ func (f *allFlags) flags() map[string][]string {
 	return all
 }
 
+// accessFlags say how often the API may be asked, and where it is recorded.
+type accessFlags struct {
+	APIRates     []string `group:"access" name:"api-rates" placeholder:"on|off" sep:"none" help:"${api_rates}"`
+	APIRateLimit []string `group:"access" name:"api-rate-limit" placeholder:"OPERATION=N" sep:"none" help:"${api_rate_limit}"`
+	Audit        []string `group:"access" placeholder:"WHERE" sep:"none" help:"${audit}"`
+	AuditDir     []string `group:"access" placeholder:"DIR" sep:"none" help:"${audit_dir}"`
+	AuditSize    []string `group:"access" placeholder:"MIB" sep:"none" help:"${audit_size}"`
+	AuditFiles   []string `group:"access" placeholder:"COUNT" sep:"none" help:"${audit_files}"`
+}
+
+func (f *accessFlags) flags() map[string][]string {
+	return map[string][]string{
+		"api-rates": f.APIRates, "api-rate-limit": f.APIRateLimit,
+		"audit": f.Audit, "audit-dir": f.AuditDir, "audit-size": f.AuditSize, "audit-files": f.AuditFiles,
+	}
+}
+
 // load returns the settings in force.
 func (p *program) load(file string, flags map[string][]string) (*config.Config, error) {
 	return config.Load(config.Source{File: file, Flags: flags, Environ: p.environ})
@@ -108,7 +130,7 @@ func (p *program) load(file string, flags map[string][]string) (*config.Config, 
 
 // settingsHelp describes each setting once, for every command that has it.
 func settingsHelp() kong.Vars {
-	vars := kong.Vars{}
+	vars := kong.Vars{"managed": strings.Join(iam.ManagedNames(), " or ")}
 	for _, s := range config.Settings() {
 		var more []string
 		if d := strings.Join(s.Default, ", "); d != "" {

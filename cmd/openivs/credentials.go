@@ -8,7 +8,12 @@ import (
 )
 
 type credentialsCommand struct {
-	Rekey rekeyCommand `cmd:"" help:"Make a new master key and seal all secrets in the database with it, with the server stopped."`
+	Create  createCredentials  `cmd:"" help:"Make an access key and show its secret, once."`
+	List    listCredentials    `cmd:"" help:"List the access keys, without their secrets."`
+	Disable disableCredentials `cmd:"" help:"Turn an access key off."`
+	Enable  enableCredentials  `cmd:"" help:"Turn an access key on again."`
+	Delete  deleteCredentials  `cmd:"" help:"Delete an access key."`
+	Rekey   rekeyCommand       `cmd:"" help:"Make a new master key and seal all secrets in the database with it, with the server stopped."`
 }
 
 type rekeyCommand struct{ storeFlags }

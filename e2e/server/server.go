@@ -51,7 +51,8 @@ type Server struct {
 }
 
 // Start runs a program's serve on dir/data and returns when it is ready. Unless
-// args say where to listen, it listens on a free port of the loopback interface.
+// args say otherwise, it listens on a free port of the loopback interface and
+// holds no caller back.
 func Start(ctx context.Context, program, dir string, args ...string) (*Server, error) {
 	s := &Server{Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "openivs.log"), exited: make(chan struct{})}
 	log, err := os.OpenFile(s.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -62,6 +63,9 @@ func Start(ctx context.Context, program, dir string, args ...string) (*Server, e
 	args = append([]string{"serve", "--data", s.Data}, args...)
 	if !slices.Contains(args, "--listen") {
 		args = append(args, "--listen", "127.0.0.1:0")
+	}
+	if !slices.Contains(args, "--api-rates") {
+		args = append(args, "--api-rates", "off")
 	}
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log

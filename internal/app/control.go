@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"openivs/internal/api/ivsapi"
@@ -52,6 +51,11 @@ func (a *App) joinControl(context.Context) error {
 		Quotas:       quotas(a.cfg.Quotas),
 		Tokens:       restjson.PageTokens{Key: a.key.Hash("page tokens")},
 	}
+	guard, err := a.guard()
+	if err != nil {
+		return err
+	}
+	plane.Permit = guard.Permit
 	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{ivsapi.SigningName}, Lookup: a.lookup}
 	a.web = &web{
 		api: &restjson.Handler{
@@ -59,7 +63,9 @@ func (a *App) joinControl(context.Context) error {
 			Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
 				return a.authenticate(signatures, r, body)
 			},
+			Admit: guard.Admit,
 			Fault: control.Fault,
+			Audit: a.auditor(),
 			Log:   a.log,
 		},
 		playback: &playback.Server{Streams: a.streams, Channels: a.db, Audience: a.audience, Log: a.log},
@@ -72,32 +78,4 @@ func (a *App) joinControl(context.Context) error {
 // playbackURL is where the channel of an id can be watched.
 func (a *App) playbackURL(channel string) string {
 	return a.addresses.PlaybackURL(ivs.ARN{Service: "ivs", Region: a.cfg.Region, Account: a.cfg.Account, Kind: ivs.KindChannel, ID: channel})
-}
-
-// lookup finds an access key for the verifier.
-func (a *App) lookup(ctx context.Context, id string) (sigv4.Credential, error) {
-	k, err := a.db.AccessKey(ctx, id)
-	if ivs.CodeOf(err) == ivs.NotFound || err == nil && k.Disabled {
-		return sigv4.Credential{}, sigv4.ErrUnknownKey
-	}
-	if err != nil {
-		return sigv4.Credential{}, err
-	}
-	return sigv4.Credential{SecretAccessKey: sigv4.Secret(k.Secret)}, nil
-}
-
-// authenticate says who signed a request.
-func (a *App) authenticate(v *sigv4.Verifier, r *http.Request, body []byte) (restjson.Identity, error) {
-	who, err := v.Verify(r, body)
-	if refused, ok := errors.AsType[*sigv4.Error](err); ok {
-		return restjson.Identity{}, restjson.Fault{Name: refused.Name, Status: refused.Status, Message: refused.Message}
-	}
-	if err != nil {
-		return restjson.Identity{}, err
-	}
-	return restjson.Identity{
-		AccessKey: who.AccessKeyID,
-		Account:   a.cfg.Account,
-		ARN:       "arn:aws:iam::" + a.cfg.Account + ":user/" + who.AccessKeyID,
-	}, nil
 }

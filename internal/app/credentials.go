@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"openivs/internal/access"
 	"openivs/internal/ivs"
 	"openivs/internal/store"
 )
@@ -58,13 +59,15 @@ func ReadCredentials(data string) (id string, secret ivs.Secret, err error) {
 	return id, secret, nil
 }
 
-// newAccessKey makes an access key in the form that AWS's have.
+// newAccessKey makes an access key in the form that AWS's have. It may do
+// everything.
 func newAccessKey() store.AccessKey {
 	var id [10]byte
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the program instead
 	return store.AccessKey{
-		ID:      "AKIA" + base32.StdEncoding.EncodeToString(id[:]), // 16 characters
-		Secret:  ivs.Secret(ivs.RandomID(40)),
-		Created: time.Now(),
+		ID:       "AKIA" + base32.StdEncoding.EncodeToString(id[:]), // 16 characters
+		Secret:   ivs.Secret(ivs.RandomID(40)),
+		Policies: []string{access.FullAccess},
+		Created:  time.Now(),
 	}
 }

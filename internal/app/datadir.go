@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"openivs/internal/config"
 	"openivs/internal/ivs"
@@ -94,13 +95,14 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*stor
 	return db, key, nil
 }
 
-// ensureCredentials makes sure that there is an access key and that the
-// credentials file in the data directory has one that works.
+// ensureCredentials makes sure that there is an access key that may do
+// everything, and that the credentials file in the data directory has a key that
+// works.
 func ensureCredentials(ctx context.Context, data string, db *store.DB, log *slog.Logger) error {
 	id, _, err := ReadCredentials(data)
 	if err == nil {
 		k, err := db.AccessKey(ctx, id)
-		if err == nil && !k.Disabled {
+		if err == nil && usable(k, time.Now()) {
 			return nil
 		}
 		if err != nil && ivs.CodeOf(err) != ivs.NotFound {
@@ -114,7 +116,7 @@ func ensureCredentials(ctx context.Context, data string, db *store.DB, log *slog
 		return err
 	}
 	for _, k := range keys {
-		if !k.Disabled {
+		if opensAll(k) {
 			return writeCredentials(data, k.ID, k.Secret)
 		}
 	}

@@ -33,6 +33,8 @@ type Config struct {
 	MaxViewers       int           // most viewers at once
 	Recording        Recording
 	Quotas           Quotas
+	Rates            Rates
+	Audit            Audit
 
 	values []Value
 }

@@ -168,6 +168,11 @@ func TestRules(t *testing.T) {
 		{"log-level", []string{"debug", "info", "warn", "error"}, []string{"", "INFO", "trace"}},
 		{"session-retention", []string{"1h", "60d", "36h30m"}, []string{"", "60", "59m", "-1d", "99999d", "d"}},
 		{"max-viewers", []string{"1", "15000", "1000000"}, []string{"", "0", "-1", "1000001", "1e3", "many"}},
+		{"api-rates", []string{"on", "off"}, []string{"", "true", "ON"}},
+		{"api-rate-limit", []string{"GetChannel=1", "PutMetadata/channel=1000000"}, []string{"", "GetChannel", "GetChannel=0", "GetChannel=1.5", "Get Channel=1", "a/b=1", "=1"}},
+		{"audit", []string{"off", "file", "stdout"}, []string{"", "on"}},
+		{"audit-size", []string{"1", "1024"}, []string{"", "0", "1MiB", "-1"}},
+		{"audit-files", []string{"1", "16"}, []string{"", "0", "1000000"}},
 		{"data", []string{"x"}, []string{""}},
 	} {
 		for _, v := range tc.good {

@@ -27,6 +27,10 @@ type Plane struct {
 	Addresses    ivs.Addresses // what the server calls itself, and whose account it serves
 	Quotas       ivs.Quotas
 	Tokens       restjson.PageTokens
+
+	// Permit says whether the caller may touch an item of a batch, which is not
+	// judged as a whole. nil: it may.
+	Permit func(ctx context.Context, arn ivs.ARN) error
 }
 
 var _ ivsapi.Service = (*Plane)(nil)
@@ -54,6 +58,8 @@ func (p *Plane) mine(ctx context.Context, a ivs.ARN) error {
 			restjson.Caller(ctx).ARN, restjson.OperationName(ctx), a)
 	case a.Region != p.Addresses.Region || a.Service != "ivs":
 		return missing(a.String())
+	case p.Permit != nil:
+		return p.Permit(ctx, a)
 	default:
 		return nil
 	}

@@ -54,30 +54,29 @@ type Identity struct {
 }
 
 // Verify checks the signature of r, whose body was body. The error is an *Error
-// if the request is at fault.
+// if the request is at fault; beside an error stands what r claims, if it can be
+// read.
 func (v *Verifier) Verify(r *http.Request, body []byte) (Identity, error) {
 	auth, err := readAuthorization(r)
 	if err != nil {
 		return Identity{}, err
 	}
+	who := Identity{AccessKeyID: auth.accessKeyID, Service: auth.service}
 	if err := v.checkScope(auth); err != nil {
-		return Identity{}, err
+		return who, err
 	}
 	at, err := requestTime(r)
 	if err != nil {
-		return Identity{}, err
+		return who, err
 	}
 	if err := v.checkTime(auth, at, time.Now()); err != nil {
-		return Identity{}, err
+		return who, err
 	}
 	cred, err := v.credential(r, auth.accessKeyID)
 	if err != nil {
-		return Identity{}, err
+		return who, err
 	}
-	if err := v.checkSignature(r, body, auth, at, cred.SecretAccessKey); err != nil {
-		return Identity{}, err
-	}
-	return Identity{AccessKeyID: auth.accessKeyID, Service: auth.service}, nil
+	return who, v.checkSignature(r, body, auth, at, cred.SecretAccessKey)
 }
 
 // checkScope holds the credential to the place this server serves.

@@ -44,7 +44,7 @@ func tables() []table {
 		newTable("channels", "id# arn event_seq# name recording restriction ad_configuration settings tags passphrase*"),
 		newTable("stream_keys", "id# arn channel# lookup* value* tags"),
 		newTable("revocations", "id# channel# viewer version#"),
-		newTable("access_keys", "id created_us# disabled# secret*"),
+		newTable("access_keys", "id name created_us# expires_us# disabled# policies secret*"),
 		newTable("sessions", "id# channel# stream_id created_us# started_us# last_media_us# ingest_ended_us# "+
 			"ended_us# has_error# protocol reason snapshot recording ingest"),
 		newTable("ad_breaks", "id# session# break_id start_us# end_us#"),

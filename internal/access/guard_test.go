@@ -106,7 +106,9 @@ func statement(effect, action, resource, condition string) string {
 }
 
 func TestAdmit(t *testing.T) {
-	escaped := func(arn string) string { return "/tags/" + strings.ReplaceAll(strings.ReplaceAll(arn, ":", "%3A"), "/", "%2F") }
+	escaped := func(arn string) string {
+		return "/tags/" + strings.ReplaceAll(strings.ReplaceAll(arn, ":", "%3A"), "/", "%2F")
+	}
 	for _, tt := range []struct {
 		name     string
 		policies []string

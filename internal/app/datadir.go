@@ -12,6 +12,7 @@ import (
 
 	"openivs/internal/config"
 	"openivs/internal/ivs"
+	"openivs/internal/lock"
 	"openivs/internal/seal"
 	"openivs/internal/store"
 )
@@ -53,18 +54,18 @@ func MasterKeyFile(cfg *config.Config) string {
 
 // lockData makes the data directory if it is not there and takes its lock,
 // before anything in it is changed.
-func lockData(data string, log *slog.Logger) (*store.Lock, error) {
+func lockData(data string, log *slog.Logger) (*lock.Lock, error) {
 	if err := os.MkdirAll(data, folder); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w; choose another with --data", err)
 	}
-	lock, err := store.LockDir(data)
+	held, err := lock.Dir(data)
 	if err != nil {
 		return nil, err
 	}
 	if info, err := os.Stat(data); err == nil && info.Mode().Perm()&0o077 != 0 {
 		log.Warn("others than its owner can reach into the data directory: run chmod 700 on it", "file", data)
 	}
-	return lock, nil
+	return held, nil
 }
 
 // openStore opens the database as its owner with the master key, which a first

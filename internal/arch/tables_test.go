@@ -14,6 +14,7 @@ var may = map[string][]string{
 	"internal/api/restjson": {},
 	"internal/audit":        {"internal/api/restjson"},
 	"internal/iam":          {},
+	"internal/lock":         {"internal/ivs"},
 	"internal/rate":         {},
 	"internal/config":       {},
 	"internal/console":      {},
@@ -40,7 +41,7 @@ var may = map[string][]string{
 	"internal/access":     {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},
 	"internal/api/ivsapi": {"internal/api/restjson"},
 	"internal/control":    {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
-	"internal/store":      {"internal/ivs", "internal/seal"},
+	"internal/store":      {"internal/ivs", "internal/lock", "internal/seal"},
 
 	// the top
 	"internal/app": {"*"},

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,56 +45,6 @@ func ownerAlone(t *testing.T, e engine) {
 	if got, err := open(t, url).Channel(t.Context(), c.ARN); err != nil || got.ARN != c.ARN {
 		t.Errorf("the next owner: %v, %v", got.ARN, err)
 	}
-}
-
-func TestLockDirIsHeldByOneProcess(t *testing.T) {
-	dir := t.TempDir()
-	if os.Getenv(lockedDir) != "" {
-		holdLock(t)
-		return
-	}
-	lock, err := store.LockDir(dir)
-	must(t, "LockDir", err)
-	_, err = store.LockDir(dir)
-	wantCode(t, "a second lock", err, ivs.Conflict)
-	must(t, "Release", lock.Release())
-
-	// Another process has it, and is then killed.
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), lockedDir+"="+dir)
-	out, err := child.StdoutPipe()
-	must(t, "pipe", err)
-	must(t, "start", child.Start())
-	first := make([]byte, len("locked"))
-	if _, err := out.Read(first); err != nil || string(first) != "locked" {
-		t.Fatalf("the other process said %q, %v", first, err)
-	}
-	_, err = store.LockDir(dir)
-	if err == nil || !strings.Contains(err.Error(), "pid "+strconv.Itoa(child.Process.Pid)) {
-		t.Errorf("while another process has it: %v, want its pid %d", err, child.Process.Pid)
-	}
-	must(t, "kill", child.Process.Kill())
-	_ = child.Wait() // it was killed
-	lock, err = store.LockDir(dir)
-	must(t, "LockDir after its holder was killed", err)
-	must(t, "Release", lock.Release())
-
-	_, err = store.LockDir(filepath.Join(dir, "missing"))
-	if !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("lock of a missing directory: %v", err)
-	}
-}
-
-// lockedDir tells a child process which directory to lock.
-const lockedDir = "OPENIVS_TEST_LOCKED_DIR"
-
-func holdLock(t *testing.T) {
-	t.Helper()
-	_, err := store.LockDir(os.Getenv(lockedDir))
-	must(t, "LockDir", err)
-	_, err = os.Stdout.WriteString("locked")
-	must(t, "tell", err)
-	select {} // until killed
 }
 
 func TestOwnerNoticesThatPostgresLetItGo(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"openivs/internal/ivs"
+	"openivs/internal/lock"
 )
 
 const (
@@ -75,7 +76,7 @@ func connectPostgres(ctx context.Context, o Options) (*DB, error) {
 	cfg.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: 3 * time.Second, Count: 3,
 	}}).DialContext
-	cfg.RuntimeParams["application_name"] = self()
+	cfg.RuntimeParams["application_name"] = lock.Self()
 	db := newDB(postgresEngine{}, o)
 	if o.Mode == Owner {
 		own, err := ownPostgres(ctx, cfg, ownerCheck)
@@ -149,9 +150,9 @@ func postgresHolder(ctx context.Context, conn *pgx.Conn, database string) error 
 	err := conn.QueryRow(ctx, q, int64(ownerLock)).Scan(&name, &from, &since)
 	what := "the PostgreSQL database " + database
 	if err != nil {
-		return held(what, "") // it went this moment, or we may not see it
+		return lock.Held(what, "") // it went this moment, or we may not see it
 	}
-	return held(what, fmt.Sprintf("%s (connected from %s), since %s", name, from, since.UTC().Format(time.RFC3339)))
+	return lock.Held(what, fmt.Sprintf("%s (connected from %s), since %s", name, from, since.UTC().Format(time.RFC3339)))
 }
 
 // watch returns when the connection is gone or ctx ends.

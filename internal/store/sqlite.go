@@ -12,6 +12,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"openivs/internal/lock"
 )
 
 // sqliteReaders is how many statements may read at once beside the one writer.
@@ -73,11 +75,11 @@ func connectSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	db := newDB(sqliteEngine{}, o)
 	if o.Mode == Owner {
-		lock, err := LockFile(path + ".lock")
+		l, err := lock.File(path + ".lock")
 		if err != nil {
 			return nil, err
 		}
-		db.own = lock
+		db.own = locked{l}
 	}
 	if err := db.openSQLite(ctx, path, o.Mode); err != nil {
 		return nil, errors.Join(err, db.own.release())
@@ -154,3 +156,10 @@ func openSQLitePool(ctx context.Context, path string, m Mode, conns int) (*pool,
 func (sqliteEngine) hasMigrations() string {
 	return `SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'`
 }
+
+// locked is the ownership of a file, which cannot be lost.
+type locked struct{ *lock.Lock }
+
+func (locked) lost() <-chan struct{} { return nil }
+
+func (l locked) release() error { return l.Release() }

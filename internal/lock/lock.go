@@ -1,4 +1,8 @@
-package store
+// Package lock lets one process at a time have a directory or a file.
+//
+// The lock goes when its process does, however that ends. What is locked is for
+// its users to keep to.
+package lock
 
 import (
 	"errors"
@@ -20,36 +24,36 @@ const maxHolder = 256
 // it ends.
 type Lock struct{ file *os.File }
 
-// LockDir takes the lock of a directory, DIR/lock. If another process holds it,
+// Dir takes the lock of a directory, DIR/lock. If another process holds it,
 // the error is ivs.Conflict and names the holder. The file stays when the lock
 // is released: removing it would let two processes hold "the" lock.
-func LockDir(dir string) (*Lock, error) { return LockFile(filepath.Join(dir, "lock")) }
+func Dir(dir string) (*Lock, error) { return File(filepath.Join(dir, "lock")) }
 
-// LockFile takes the lock of a file as LockDir does, and creates the file.
-func LockFile(path string) (*Lock, error) {
+// File takes the lock of a file as Dir does, and creates the file.
+func File(path string) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := takeLock(f); err != nil {
+	if err := take(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Lock{file: f}, nil
 }
 
-func takeLock(f *os.File) error {
+func take(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		text, err := io.ReadAll(io.LimitReader(f, maxHolder))
 		if err != nil {
 			return fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
-		return held(f.Name(), strings.TrimSpace(string(text)))
+		return Held(f.Name(), strings.TrimSpace(string(text)))
 	}
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
-	text := self() + ", since " + time.Now().UTC().Format(time.RFC3339) + "\n"
+	text := Self() + ", since " + time.Now().UTC().Format(time.RFC3339) + "\n"
 	err = f.Truncate(0)
 	if err == nil {
 		_, err = f.WriteAt([]byte(text), 0)
@@ -60,16 +64,16 @@ func takeLock(f *os.File) error {
 	return nil
 }
 
-// held refuses what somebody else holds.
-func held(what, holder string) error {
+// Held refuses what somebody else holds.
+func Held(what, holder string) error {
 	if holder == "" {
 		holder = "another process"
 	}
 	return ivs.Errorf(ivs.Conflict, "%s is in use by %s: stop that server first", what, holder)
 }
 
-// self names this process to others.
-func self() string {
+// Self names this process to others.
+func Self() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "an unnamed host"
@@ -85,8 +89,3 @@ func (l *Lock) Release() error {
 	}
 	return nil
 }
-
-// A lock on a file cannot be lost.
-func (l *Lock) lost() <-chan struct{} { return nil }
-
-func (l *Lock) release() error { return l.Release() }

@@ -46,6 +46,8 @@ func groups() []kong.Group {
 		{Key: "reach", Title: "How it is reached:"},
 		{Key: "identity", Title: "What it stands for:"},
 		{Key: "operation", Title: "How it works:"},
+		{Key: "record", Title: "Where recordings go:"},
+		{Key: "quota", Title: "How much there may be:"},
 		{Key: "access", Title: "Who may ask, how often, and what is kept of it:"},
 	}
 }
@@ -66,6 +68,8 @@ type storeFlags struct {
 // allFlags are all settings.
 type allFlags struct {
 	storeFlags
+	recordingFlags
+	quotaFlags
 	accessFlags
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
 	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
@@ -91,7 +95,9 @@ func (f *storeFlags) flags() map[string][]string {
 
 func (f *allFlags) flags() map[string][]string {
 	all := f.storeFlags.flags()
-	maps.Copy(all, f.accessFlags.flags())
+	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.quotaFlags.flags(), f.accessFlags.flags()} {
+		maps.Copy(all, more)
+	}
 	all["listen"] = f.Listen
 	all["public-host"] = f.PublicHost
 	all["playback-base"] = f.PlaybackBase
@@ -104,6 +110,39 @@ func (f *allFlags) flags() map[string][]string {
 	all["session-retention"] = f.SessionRetention
 	all["max-viewers"] = f.MaxViewers
 	return all
+}
+
+// recordingFlags say where recordings go.
+type recordingFlags struct {
+	RecordingStore []string `group:"record" placeholder:"WHERE" sep:"none" help:"${recording_store}"`
+	S3Endpoint     []string `group:"record" name:"s3-endpoint" placeholder:"URL" sep:"none" help:"${s3_endpoint}"`
+	S3Region       []string `group:"record" name:"s3-region" placeholder:"REGION" sep:"none" help:"${s3_region}"`
+	S3PathStyle    []string `group:"record" name:"s3-path-style" placeholder:"WHEN" sep:"none" help:"${s3_path_style}"`
+}
+
+func (f *recordingFlags) flags() map[string][]string {
+	return map[string][]string{
+		"recording-store": f.RecordingStore, "s3-endpoint": f.S3Endpoint, "s3-region": f.S3Region, "s3-path-style": f.S3PathStyle,
+	}
+}
+
+// quotaFlags say how much there may be.
+type quotaFlags struct {
+	QuotaChannels                    []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_channels}"`
+	QuotaStreamKeys                  []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_stream_keys}"`
+	QuotaConcurrentStreams           []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_concurrent_streams}"`
+	QuotaRecordingConfigurations     []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_recording_configurations}"`
+	QuotaAdConfigurations            []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_ad_configurations}"`
+	QuotaPlaybackKeyPairs            []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_playback_key_pairs}"`
+	QuotaPlaybackRestrictionPolicies []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_playback_restriction_policies}"`
+}
+
+func (f *quotaFlags) flags() map[string][]string {
+	return map[string][]string{
+		"quota-channels": f.QuotaChannels, "quota-stream-keys": f.QuotaStreamKeys, "quota-concurrent-streams": f.QuotaConcurrentStreams,
+		"quota-recording-configurations": f.QuotaRecordingConfigurations, "quota-ad-configurations": f.QuotaAdConfigurations,
+		"quota-playback-key-pairs": f.QuotaPlaybackKeyPairs, "quota-playback-restriction-policies": f.QuotaPlaybackRestrictionPolicies,
+	}
 }
 
 // accessFlags say how often the API may be asked, and where it is recorded.

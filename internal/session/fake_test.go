@@ -278,7 +278,8 @@ type pipeline struct {
 	begun  bool
 	first  media.Ticks
 	shown  bool
-	closes []bool // what final was
+	data   []media.Unit // of data tracks
+	closes []bool       // what final was
 }
 
 func (p *pipeline) WriteUnit(u media.Unit) error {
@@ -288,6 +289,9 @@ func (p *pipeline) WriteUnit(u media.Unit) error {
 		return p.refuse
 	}
 	p.units++
+	if u.Track.Kind == media.Data {
+		p.data = append(p.data, u)
+	}
 	if u.Track.Kind != media.Video {
 		return nil
 	}
@@ -312,6 +316,12 @@ func (p *pipeline) Close(final bool) error {
 		<-stuck
 	}
 	return nil
+}
+
+func (p *pipeline) received() []media.Unit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.data)
 }
 
 func (p *pipeline) closed() []bool {

@@ -81,7 +81,7 @@ var only = map[string][]string{
 	"github.com/bluenviron/mediacommon/": {"internal/ingest/rtmp"},
 	"github.com/google/uuid/":            {"internal/ivs"},
 	"github.com/jackc/pgx/":              {"internal/store", "internal/store/storetest"},
-	"golang.org/x/sys/":                  {"internal/store", "internal/app"},
+	"golang.org/x/sys/":                  {"internal/store", "internal/app", "internal/ingest/rtmp"},
 	"gopkg.in/yaml.v3/":                  {"internal/config"},
 	"modernc.org/sqlite/":                {"internal/store"},
 }

@@ -39,10 +39,27 @@ func (c *conn) CloseWrite() error {
 	return w.CloseWrite()
 }
 
+// Rebase exchanges the connection beneath, below TLS if there is any. Nobody may
+// read or write meanwhile. If exchange fails, nothing has changed.
+func (c *conn) Rebase(exchange func(net.Conn) (net.Conn, error)) error {
+	base, err := exchange(c.Conn)
+	if err != nil {
+		return err
+	}
+	c.Conn = base
+	return nil
+}
+
 // A secureConn is a conn inside TLS.
 type secureConn struct {
 	*conn
-	tls *tls.Conn
+	tls  *tls.Conn
+	base *conn // beneath TLS
+}
+
+// Rebase exchanges the connection beneath TLS.
+func (c *secureConn) Rebase(exchange func(net.Conn) (net.Conn, error)) error {
+	return c.base.Rebase(exchange)
 }
 
 // ConnectionState describes the TLS connection.

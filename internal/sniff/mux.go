@@ -129,7 +129,7 @@ func (m *Mux) tell(ctx context.Context, c net.Conn, cfg *tls.Config) (net.Conn, 
 		return nil, nil, fmt.Errorf("inside TLS: %w", err)
 	}
 	out, err := m.outlet(p)
-	return &secureConn{conn: inner, tls: t}, out, err
+	return &secureConn{conn: inner, tls: t, base: plain}, out, err
 }
 
 func (m *Mux) outlet(p protocol) (*Outlet, error) {

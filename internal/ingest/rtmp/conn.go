@@ -34,19 +34,26 @@ const (
 
 // A conn joins a session to its socket.
 type conn struct {
-	server *Server
-	nc     net.Conn
-	admit  func() // called once publish is accepted
+	server  *Server
+	nc      net.Conn
+	admit   func()      // called once publish is accepted
+	unwatch func() bool // ends watch, and reports whether it had nothing to do
 
 	session session
 	start   time.Time
-	armed   time.Time // the read deadline
+	armed   time.Time // the read deadline; in a loop, when to look next whether it is wanted
 	buf     []byte
 	unread  []byte // of buf
+
+	sock socket // what carries nc while a loop has it
 }
 
-// run serves the connection until it ends, and returns why.
-func (c *conn) run(ctx context.Context) error {
+// errTaken means that a loop goes on with the connection.
+var errTaken = errors.New("taken by a loop")
+
+// run serves the connection until it ends, and returns why. Once it publishes,
+// one of the loops takes it, where that can be done.
+func (c *conn) run(ctx context.Context, ls loops) error {
 	c.start = time.Now()
 	c.buf = make([]byte, smallBuffer)
 	limit, cancel := context.WithDeadline(ctx, c.start.Add(c.server.handshakeTimeout()))
@@ -62,11 +69,35 @@ func (c *conn) run(ctx context.Context) error {
 		if err == nil {
 			err = c.flush(at)
 		}
+		if err == nil && c.session.pub != nil && len(c.buf) < largeBuffer {
+			err = c.settle(ctx, ls)
+		}
 		if err == nil {
 			at, err = c.fill(ctx)
 		}
 	}
 	return err
+}
+
+// watch has reads end when ctx does.
+func (c *conn) watch(ctx context.Context) {
+	nc := c.nc
+	c.unwatch = context.AfterFunc(ctx, func() { nc.SetReadDeadline(time.Unix(1, 0)) })
+}
+
+// settle prepares for media, and returns errTaken if a loop will read it.
+func (c *conn) settle(ctx context.Context, ls loops) error {
+	if len(ls) > 0 && c.unwatch() {
+		if c.detach() == nil && ls.take(ctx, c) {
+			return errTaken
+		}
+		if c.sock != nil {
+			return errStopping
+		}
+		c.watch(ctx)
+	}
+	c.buf = make([]byte, largeBuffer)
+	return nil
 }
 
 // handshake does not answer RTMPE, which is no protection.
@@ -121,6 +152,7 @@ func (c *conn) more(ctx context.Context) error {
 // fill reads once, and returns when. It may come back with nothing after a
 // while.
 func (c *conn) fill(ctx context.Context) (time.Time, error) {
+	c.unread = nil
 	if now := time.Now(); c.armed.Sub(now) < poll/2 {
 		c.armed = now.Add(poll)
 		if err := c.nc.SetReadDeadline(c.armed); err != nil {
@@ -155,7 +187,6 @@ func (c *conn) wanted(ctx context.Context, now time.Time) error {
 	if c.admit != nil {
 		c.admit()
 		c.admit = nil
-		c.buf = make([]byte, largeBuffer)
 	}
 	select {
 	case <-pub.Done():
@@ -188,6 +219,9 @@ func (c *conn) flush(now time.Time) error {
 // end tells the peer why the connection ends, and closes it when the peer has
 // had time to read that.
 func (c *conn) end(cause error) {
+	if c.sock != nil && c.attach() != nil {
+		return
+	}
 	defer c.nc.Close()
 	if err := c.session.goodbye(cause); err != nil || c.session.out.Len() == 0 {
 		return

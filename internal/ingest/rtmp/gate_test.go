@@ -137,12 +137,35 @@ func (p *publication) kind(k media.Kind) (units []media.Unit) {
 	return units
 }
 
+// A veil hides that connections are TCP's.
+type veil struct{ net.Listener }
+
+func (v veil) Accept() (net.Conn, error) {
+	c, err := v.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		net.Conn
+		tcp
+	}{c, c.(*net.TCPConn)}, nil
+}
+
+type tcp interface{ CloseWrite() error }
+
+// veiled has listen hide that connections are TCP's, so that each has a
+// goroutine and no loop takes it.
+var veiled bool
+
 // listen serves RTMP on a port of the loopback interface until the test ends.
-func listen(t *testing.T, s *rtmp.Server) (addr string) {
+func listen(t testing.TB, s *rtmp.Server) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if veiled {
+		ln = veil{ln}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -157,7 +180,7 @@ func listen(t *testing.T, s *rtmp.Server) (addr string) {
 }
 
 // dial connects an encoder.
-func dial(t *testing.T, addr string) *rtmptest.Client {
+func dial(t testing.TB, addr string) *rtmptest.Client {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -182,7 +205,7 @@ func publish(t *testing.T, g *gate) (*rtmptest.Client, *publication) {
 }
 
 // send sends messages and fails the test if it cannot.
-func send(t *testing.T, c *rtmptest.Client, messages ...rtmptest.Message) {
+func send(t testing.TB, c *rtmptest.Client, messages ...rtmptest.Message) {
 	t.Helper()
 	if err := c.Send(messages...); err != nil {
 		t.Fatal(err)

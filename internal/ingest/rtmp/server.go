@@ -45,11 +45,14 @@ var errStopping = ivs.Errorf(ivs.Unavailable, "the server is stopping; connect a
 // their publications end them; the end of ctx ends them all. A connection that
 // has a ConnectionState method is one inside TLS.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	var conns sync.WaitGroup
+	var conns, reading sync.WaitGroup
+	defer reading.Wait()
 	defer conns.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { ln.Close() })()
+	ls := newLoops(s, &conns)
+	reading.Go(func() { ls.run(ctx) })
 	for {
 		nc, err := ln.Accept()
 		if err != nil && ctx.Err() != nil {
@@ -63,7 +66,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			return fmt.Errorf("accept: %w", err)
 		}
 		_, secure := nc.(interface{ ConnectionState() tls.ConnectionState })
-		conns.Go(func() { s.ServeConn(ctx, nc, secure) })
+		conns.Go(func() { s.serve(ctx, nc, secure, ls) })
 	}
 }
 
@@ -71,9 +74,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // Publication's wish, or the end of ctx, and closes it. secure says that it is
 // encrypted.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
-	defer nc.Close()
+	s.serve(ctx, nc, secure, nil)
+}
+
+// serve serves one connection until its end, or until one of the loops takes it.
+func (s *Server) serve(ctx context.Context, nc net.Conn, secure bool, ls loops) {
 	from := limit.Network(nc.RemoteAddr())
 	if !s.waiting.Acquire(from, 1, int64(cmp.Or(s.MaxWaiting, 1024)), int64(cmp.Or(s.MaxWaitingPerAddr, 256))) {
+		nc.Close()
 		return
 	}
 	release := sync.OnceFunc(func() { s.waiting.Release(from, 1) })
@@ -85,15 +93,21 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 	if secure {
 		c.session.request.Protocol = "rtmps"
 	}
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	c.watch(ctx)
+	err := s.protect(func() error { return c.run(ctx, ls) })
+	if errors.Is(err, errTaken) {
+		return
+	}
+	s.leave(c, err)
+}
 
-	err := s.protect(func() error { return c.run(ctx) })
+// leave ends a connection, and returns when it is closed.
+func (s *Server) leave(c *conn, err error) {
 	if c.session.pub != nil {
 		c.session.pub.End(ending(err))
 	}
 	s.report(c, err)
-	stop()
+	c.unwatch()
 	c.end(err)
 }
 

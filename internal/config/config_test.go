@@ -173,6 +173,17 @@ func TestRules(t *testing.T) {
 		{"audit", []string{"off", "file", "stdout"}, []string{"", "on"}},
 		{"audit-size", []string{"1", "1024"}, []string{"", "0", "1MiB", "-1"}},
 		{"audit-files", []string{"1", "16"}, []string{"", "0", "1000000"}},
+		{"recording-store", []string{"disk", "s3"}, []string{"", "S3", "gcs"}},
+		{"s3-endpoint", []string{"", "http://127.0.0.1:7070", "https://s3.example.com"}, []string{"s3.example.com", "ftp://h", "http://h/"}},
+		{"s3-region", []string{"", "eu-west-1"}, []string{"us", "EU-WEST-1"}},
+		{"s3-path-style", []string{"true", "false"}, []string{"", "yes", "1"}},
+		{"quota-channels", []string{"1", "5000", "1000000"}, []string{"", "0", "-1", "1000001", "1.5", "many"}},
+		{"quota-stream-keys", []string{"1", "2"}, []string{"", "0"}},
+		{"quota-concurrent-streams", []string{"1", "100"}, []string{"", "0"}},
+		{"quota-recording-configurations", []string{"1", "20"}, []string{"", "0"}},
+		{"quota-ad-configurations", []string{"1", "20"}, []string{"", "0"}},
+		{"quota-playback-key-pairs", []string{"1", "3"}, []string{"", "0"}},
+		{"quota-playback-restriction-policies", []string{"1", "3"}, []string{"", "0"}},
 		{"data", []string{"x"}, []string{""}},
 	} {
 		for _, v := range tc.good {

@@ -47,6 +47,12 @@ video.addEventListener('waiting', () => show('say', 'Waiting for media'))
 video.addEventListener('ended', () => ended?.())
 video.addEventListener('pause', () => { if (!video.ended) show('say', 'Paused') })
 
+function start() {
+  video.play().catch((e) => {
+    if (e.name === 'NotAllowedError') show('say', 'Press play: the browser does not start by itself.')
+  })
+}
+
 function withHls() {
   const hls = new Hls({ lowLatencyMode: true })
   let again = 0
@@ -79,7 +85,7 @@ function withHls() {
   shown = () => hls.playingDate
   hls.loadSource(playback.href)
   hls.attachMedia(video)
-  video.play().catch(() => show('say', 'Press play: the browser does not start by itself.'))
+  start()
 }
 
 async function withoutHls() {
@@ -100,7 +106,7 @@ async function withoutHls() {
   }
   video.addEventListener('error', restart, { once: true })
   video.src = playback.href
-  video.play().catch(() => {})
+  start()
 }
 
 setInterval(() => {

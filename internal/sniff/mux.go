@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ type Mux struct {
 
 	Timeout           time.Duration // from accept to hand-over, the TLS handshake included; 0: 10 s
 	MaxPending        int           // connections between accept and hand-over; 0: 2048
-	MaxPendingPerAddr int           // the same from one IPv4 address or IPv6 /64; 0: 256
+	MaxPendingPerAddr int           // the same from one IPv4 address or IPv6 /64; 0: 256, but no limit for this host, where a proxy stands for many clients
 
 	HTTP Outlet // HTTP/1, HTTP/2 over TLS, and HTTP/2 with prior knowledge
 	RTMP Outlet
@@ -78,7 +79,7 @@ func (m *Mux) Serve(ctx context.Context, ln net.Listener) error {
 			return fmt.Errorf("accept: %w", err)
 		}
 		from := limit.Network(c.RemoteAddr())
-		if !m.pending.Acquire(from, 1, int64(cmp.Or(m.MaxPending, 2048)), int64(cmp.Or(m.MaxPendingPerAddr, 256))) {
+		if !m.pending.Acquire(from, 1, m.maxPending(), m.maxFrom(from)) {
 			c.Close()
 			continue
 		}
@@ -87,6 +88,15 @@ func (m *Mux) Serve(ctx context.Context, ln net.Listener) error {
 			m.serve(ctx, c, cfg)
 		})
 	}
+}
+
+func (m *Mux) maxPending() int64 { return int64(cmp.Or(m.MaxPending, 2048)) }
+
+func (m *Mux) maxFrom(p netip.Prefix) int64 {
+	if m.MaxPendingPerAddr == 0 && p.Addr().IsLoopback() {
+		return m.maxPending()
+	}
+	return int64(cmp.Or(m.MaxPendingPerAddr, 256))
 }
 
 // serve hands c over or closes it.

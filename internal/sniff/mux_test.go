@@ -383,6 +383,23 @@ func heap() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
+// A proxy on this host stands for many clients: a burst of theirs is served.
+func TestBurstFromThisHost(t *testing.T) {
+	p := open(t, &sniff.Mux{})
+	conns := make([]net.Conn, 600)
+	for i := range conns {
+		conns[i] = p.dial(t)
+	}
+	for i, c := range conns {
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(make([]byte, 1)); n != 1 {
+			t.Fatalf("connection %d was closed: %v", i, err)
+		}
+	}
+}
+
 func TestOneAddressMayNotHoldAllPlaces(t *testing.T) {
 	p := open(t, &sniff.Mux{MaxPendingPerAddr: 2})
 	held := []net.Conn{p.dial(t), p.dial(t)}

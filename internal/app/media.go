@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"openivs/internal/ingest"
 	"openivs/internal/ingest/rtmp"
@@ -21,7 +22,7 @@ var (
 // joinMedia joins ingest, sessions and pipelines, and ends what an earlier
 // server left open.
 func (a *App) joinMedia(ctx context.Context) error {
-	a.streams = &pipeline.Builder{}
+	a.streams = &pipeline.Builder{Reserve: a.reserveNumbers}
 	a.sessions = &session.Registry{
 		Store:      a.db,
 		Open:       a.openPipeline,
@@ -44,6 +45,14 @@ func (a *App) joinMedia(ctx context.Context) error {
 func (a *App) full(limit int) {
 	a.log.Warn("viewers are turned away: as many watch as max-viewers allows", "count", limit)
 	a.sessions.TooManyViewers(limit)
+}
+
+// reserveNumbers gives a channel numbers of its own before media flows.
+func (a *App) reserveNumbers(channel ivs.ARN, n int64) (int64, error) {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return a.db.ReserveNumbers(ctx, channel, n)
 }
 
 func (a *App) openPipeline(s ivs.Session) (session.Pipeline, error) {

@@ -2,11 +2,12 @@ package hls
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
 	"openivs/internal/media"
-	"openivs/internal/mpegts"
 )
 
 const (
@@ -28,16 +29,23 @@ const (
 	usualFrame = media.Clock / 30
 	// maxFrame is the longest that a last picture is taken to be shown.
 	maxFrame = media.Clock / 6
+	// fragment is how long the fragments of an MP4 segment are that has no parts.
+	fragment = media.Clock
 )
+
+// errNumbers is the end of a stream that was cut more often than any encoder
+// could wish.
+var errNumbers = errors.New("the stream has no media sequence numbers left")
 
 // A cutter writes ordered units into segments and publishes them.
 type cutter struct {
 	window *Window
 	target media.Ticks // length of a segment
-	writer mpegts.Writer
-	buf    []byte // the segment that is being written
+	mux    muxer
+	buf    []byte // the part, or the segment without parts, that is being written
 
 	video, audio *media.Track  // of the segment; video is nil before the first
+	init         *Init         // of the tracks; nil if they need none
 	declared     time.Duration // EXT-X-TARGETDURATION, fixed with the first segment; 0 before
 
 	open     bool        // a segment is being written
@@ -53,6 +61,7 @@ type cutter struct {
 	date     time.Time   // wall clock of origin
 	until    time.Time   // wall clock of the end of what is published
 	counted  tally
+	parts    parts
 }
 
 // A tally counts over the segments that are published.
@@ -67,7 +76,14 @@ func newCutter(w *Window, target time.Duration) *cutter {
 	if target <= 0 {
 		target = defaultTarget
 	}
-	return &cutter{window: w, target: media.TicksOf(min(target, maxTarget)), frame: usualFrame}
+	return &cutter{
+		window: w,
+		target: media.TicksOf(min(target, maxTarget)),
+		mux:    w.Container.muxer(),
+		frame:  usualFrame,
+		seg:    Segment{MSN: w.From.MSN},
+		parts:  parts{wished: w.Delivery != Whole},
+	}
 }
 
 // addVideo takes a picture that is shown at a time, and the audio track that
@@ -86,25 +102,58 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) e
 		}
 	}
 	if c.frames > 0 && shown > c.last {
-		c.frame = min(shown-c.last, maxFrame)
+		c.frame = c.smooth(shown - c.last)
 	}
 	c.last = shown
 	c.frames++
-	c.buf = c.writer.AppendVideo(c.buf, u)
+	c.fill()
+	if c.parts.pictures == 0 {
+		c.parts.key = u.Key
+	}
+	c.parts.pictures++
+	c.buf = c.mux.video(c.buf, u)
+	c.cutAfter()
 	return nil
 }
 
-// cutBefore ends the segment if picture u is not to be in it.
+// smooth returns the measure of a frame: what the bitstream says, if the step
+// between two pictures differs from it by no more than rounding does.
+func (c *cutter) smooth(step media.Ticks) media.Ticks {
+	const rounding = 3 * media.Clock / 2000
+	if f := stated(c.video); f > 0 && step-f < rounding && f-step < rounding {
+		return f
+	}
+	return min(step, maxFrame)
+}
+
+// stated is from one picture to the next as the bitstream says, or 0.
+func stated(video *media.Track) media.Ticks {
+	if r := video.Picture.Framerate; r >= 1 && r <= 300 {
+		return media.Ticks(media.Clock / r)
+	}
+	return 0
+}
+
+// cutBefore ends the segment or its part if picture u is not to be in it.
 func (c *cutter) cutBefore(u media.Unit, shown media.Ticks, audio *media.Track) {
 	length := shown - c.start
 	switch {
 	case length > c.hard():
 		c.stop() // the pictures have a hole that no segment may span
-	case u.Key && (length >= c.target-c.target/early || audio != c.audio && length > 0),
+	case u.Key && (length >= c.target-c.target/early || audio != c.audio && length > 0 || !c.seg.Key),
 		length+c.frame/2 > c.longest(),
-		len(c.buf) >= maxSegment:
+		c.seg.size()+int64(len(c.buf)+c.mux.held()) >= maxSegment,
+		c.hurried():
 		c.finish(shown)
+	default:
+		c.cutPart(shown)
 	}
+}
+
+// hurried reports whether the segment ends with its newest part, as somebody
+// waits for the first.
+func (c *cutter) hurried() bool {
+	return c.declared == 0 && len(c.seg.Parts) > 0 && c.parts.pictures == 0 && c.window.wanted.Load()
 }
 
 // longest is where a segment is cut if no keyframe comes.
@@ -129,28 +178,45 @@ func (c *cutter) hard() media.Ticks {
 // begin opens a segment with picture u. Only a keyframe can change the audio
 // track.
 func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) error {
+	if limit := c.window.From.Limit; limit > 0 && c.seg.MSN >= limit {
+		return errNumbers
+	}
 	if !u.Key {
 		audio = c.audio
 	}
-	changed := u.Track != c.video || audio != c.audio
+	first, changed := c.video == nil, u.Track != c.video || audio != c.audio
 	if changed {
-		if err := c.writer.SetTracks(u.Track, audio); err != nil {
+		init, err := c.mux.setTracks(u.Track, audio)
+		if err != nil {
 			return fmt.Errorf("begin a segment: %w", err)
 		}
-		c.video, c.audio = u.Track, audio
+		c.video, c.audio, c.init, c.parts.filled = u.Track, audio, nil, false
+		c.frame = cmp.Or(stated(u.Track), usualFrame)
+		if init != nil {
+			c.init = &Init{Number: c.seg.MSN, Data: init}
+		}
+	}
+	c.start = shown
+	if c.parts.wished && !c.broken && !first {
+		c.start = c.parts.follow(shown, c.frame)
 	}
 	c.seg = Segment{
 		MSN:           c.seg.MSN,
-		Date:          c.dateOf(shown, u.At),
+		Date:          c.dateOf(c.start, u.At),
 		Discontinuity: (c.broken || changed) && c.seg.MSN > 0,
 		Key:           u.Key,
+		Init:          c.init,
 	}
 	if c.broken || changed {
 		c.heard = shown
 	}
 	c.open, c.broken = true, false
-	c.start, c.last, c.frames = shown, shown, 0
-	c.buf = c.writer.AppendTables(c.buf[:0])
+	c.last, c.frames = shown, 0
+	c.parts.begin(c.start, stated(u.Track))
+	if c.window.Container == TS {
+		c.fill()
+		c.buf = c.mux.data(c.buf, u.PTS, segmentTag(make([]byte, 0, 96), c.seg.Date))
+	}
 	return nil
 }
 
@@ -178,8 +244,41 @@ func (c *cutter) addAudio(u media.Unit) {
 	if !c.open || u.Track != c.audio || middle(&u) < max(c.start, c.heard) {
 		return
 	}
+	c.cutAt(middle(&u))
 	c.heard = u.PTS + frame(u.Track)
-	c.buf = c.writer.AppendAudio(c.buf, u.PTS, u.Data)
+	c.fill()
+	c.buf = c.mux.audio(c.buf, u)
+}
+
+// addData takes what comes with the pictures at a time, and reports whether
+// there was a segment to take it.
+func (c *cutter) addData(u media.Unit, shown media.Ticks) bool {
+	if !c.open {
+		return false
+	}
+	at := u.PTS
+	if !near(at, shown) {
+		at = shown // of another timeline
+	}
+	switch u.Track.Codec {
+	case media.ID3:
+		c.fill()
+		c.buf = c.mux.data(c.buf, at, u.Data)
+	case media.AdMarker:
+		if a, ok := media.ParseAdBreak(u.Data); ok {
+			date := c.seg.Date.Add((at - c.start).Duration())
+			c.seg.breaks = append(c.seg.breaks[:len(c.seg.breaks):len(c.seg.breaks)], adBreak{a, date})
+		}
+	}
+	return true
+}
+
+// fill begins the part that the next unit is for, if that is not done.
+func (c *cutter) fill() {
+	if !c.parts.filled {
+		c.parts.filled = true
+		c.buf = c.mux.begin(c.buf[:0])
+	}
 }
 
 // end is where the segment ends if no picture follows.
@@ -189,6 +288,7 @@ func (c *cutter) end() media.Ticks { return c.last + c.frame }
 // continue it.
 func (c *cutter) stop() {
 	if c.open {
+		c.closeTail()
 		c.finish(min(c.end(), c.start+c.hard()))
 	}
 	c.broken = true
@@ -196,17 +296,22 @@ func (c *cutter) stop() {
 
 // finish ends the segment at a time and publishes it.
 func (c *cutter) finish(end media.Ticks) {
-	c.buf = c.writer.Flush(c.buf)
+	if c.parts.wished {
+		end = c.endParts(end)
+	} else {
+		c.buf = c.mux.end(c.buf, end-c.last)
+		c.parts.filled = false
+	}
 	c.open = false
 	seg := c.seg
 	seg.Duration = max(end-c.start, 1)
-	seg.Data = bytes.Clone(c.buf) // of exactly its size; buf is used again
+	seg.join(c.buf)
 	c.until = seg.Date.Add(seg.Duration.Duration())
 	if c.declared == 0 {
-		c.declared = c.declare(seg.Duration)
+		c.declared = c.declare(seg)
 	}
 	c.counted.add(seg, c.frames, c.target)
-	c.window.publish(&seg, c.declared, Facts{
+	c.window.publish(&seg, c.declared, c.parts.length, Facts{
 		Video:     c.video,
 		Audio:     c.audio,
 		Framerate: framerate(c.video, c.counted.frames, c.counted.span),
@@ -216,10 +321,36 @@ func (c *cutter) finish(end media.Ticks) {
 	c.seg.MSN++
 }
 
-// declare returns the EXT-X-TARGETDURATION of a stream whose first segment has
-// a length: that length or the usual one, in whole seconds.
-func (c *cutter) declare(first media.Ticks) time.Duration {
-	return min(max(first, c.target).Duration().Round(time.Second), maxTarget)
+// join makes one piece of a segment: of its parts, which become pieces of it,
+// or of what it was written to, which is used again.
+func (s *Segment) join(whole []byte) {
+	if s.Parts == nil {
+		s.Data = bytes.Clone(whole)
+		return
+	}
+	pieces := make([][]byte, len(s.Parts))
+	for i, p := range s.Parts {
+		pieces[i] = p.Data
+	}
+	s.Data = bytes.Join(pieces, nil)
+	list, at := make([]Part, len(s.Parts)), 0
+	for i, p := range s.Parts {
+		n := at + len(p.Data)
+		p.Data = s.Data[at:n:n]
+		list[i], at = p, n
+	}
+	s.Parts = list
+}
+
+// declare returns the EXT-X-TARGETDURATION of a stream with its first segment:
+// that one's length or the usual one, in whole seconds. A segment that was cut
+// short says nothing; then it is what the channel's last stream had.
+func (c *cutter) declare(first Segment) time.Duration {
+	length := max(first.Duration.Duration(), c.target.Duration())
+	if c.window.wanted.Load() && first.Duration < c.target {
+		length = max(length, c.window.From.Target)
+	}
+	return min(length.Round(time.Second), maxTarget)
 }
 
 // add counts a segment. Its rate counts for the peak if it is long enough to

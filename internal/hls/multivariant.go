@@ -28,7 +28,7 @@ func (s *Stream) Multivariant(v Visit) ([]byte, bool) {
 	b = appendData(b, "SERVER-TIME", strconv.FormatFloat(float64(v.Now.UnixMilli())/1000, 'f', 3, 64))
 	playable := false
 	for _, w := range s.Renditions {
-		if snap := w.Snapshot(); snap.Playable() {
+		if snap := w.Snapshot(); snap.Promising() {
 			b = snap.appendVariant(b, v.Ticket)
 			playable = true
 		}

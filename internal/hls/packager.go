@@ -21,6 +21,9 @@ const (
 	// What is further off belongs to a timeline that the pictures may still
 	// come to.
 	maxSkew = 3 * media.Clock
+	// maxHeldData is how many units of data wait for the pictures they come with.
+	// When there are more, the oldest are dropped.
+	maxHeldData = 64
 	// maxReorder is the most that a picture may be shown after its decoding.
 	maxReorder = 2 * media.Clock
 )
@@ -43,6 +46,7 @@ type Packager struct {
 	smooth   smoother
 	queue    interleaver
 	ahead    queue   // audio that is too far from the pictures
+	data     queue   // what comes with pictures that are still to come out
 	segments *cutter // made with the first picture
 	closed   bool
 }
@@ -53,15 +57,23 @@ var (
 	errClosed  = errors.New("a unit after the end")
 )
 
-// WriteUnit takes a unit. Tracks other than the first of each kind, and data,
-// are not carried.
+// WriteUnit takes a unit. Tracks other than the first of each kind are not
+// carried, but data of every track is.
 func (p *Packager) WriteUnit(u media.Unit) error {
 	switch {
 	case p.closed:
 		return errClosed
 	case u.Track == nil:
 		return errNoTrack
-	case u.Track.ID != 0 || len(u.Data) == 0:
+	case len(u.Data) == 0:
+		return nil
+	case u.Track.Kind == media.Data:
+		p.data.push(u)
+		if p.data.len() > maxHeldData {
+			p.data.pop()
+		}
+		return nil
+	case u.Track.ID != 0:
 		return nil
 	case u.Track.Kind == media.Video:
 		return p.writeVideo(u)
@@ -80,10 +92,8 @@ func (p *Packager) Close(final bool) error {
 		err = p.drain(true)
 		p.segments.stop()
 	}
-	p.closed, p.segments, p.queue, p.ahead = true, nil, interleaver{}, queue{}
-	if final {
-		p.Window.end()
-	}
+	p.closed, p.segments, p.queue, p.ahead, p.data = true, nil, interleaver{}, queue{}, queue{}
+	p.Window.close(final)
 	return err
 }
 
@@ -174,6 +184,7 @@ func (p *Packager) drain(flush bool) error {
 			p.segments.addAudio(u)
 			continue
 		}
+		p.addData(p.queue.reached)
 		if err := p.segments.addVideo(u, p.queue.reached, p.queue.coming(p.segments.audio)); err != nil {
 			return err
 		}
@@ -183,6 +194,17 @@ func (p *Packager) drain(flush bool) error {
 		for a := p.queue.audio.front(); a != nil && middle(a) < end; a = p.queue.audio.front() {
 			p.segments.addAudio(p.queue.audio.pop())
 		}
+		p.addData(end)
 	}
 	return nil
+}
+
+// addData hands over the data that comes before the picture shown at a time.
+func (p *Packager) addData(shown media.Ticks) {
+	for d := p.data.front(); d != nil && (d.PTS <= shown || !near(d.PTS, shown)); d = p.data.front() {
+		if !p.segments.addData(*d, shown) {
+			return
+		}
+		p.data.pop()
+	}
 }

@@ -10,18 +10,18 @@ const Source = "source"
 
 const (
 	variantRoot = "/v1/playlist/"
-	segmentRoot = "/v1/segment/"
+	mediaRoot   = "/v1/segment/"
 	playlistExt = ".m3u8"
-	segmentExt  = ".ts"
+	initPrefix  = "init-"
 )
 
 // URIs in playlists are relative, so that they hold behind any proxy, scheme
 // and host the viewer came through. toRoot leads from a multivariant playlist
-// at /api/video/v1/ to the root of these paths, toSegments from a media
-// playlist to its segments.
+// at /api/video/v1/ to the root of these paths, toMedia from a media playlist
+// to its segments.
 const (
-	toRoot     = "../../.."
-	toSegments = "../../segment/"
+	toRoot  = "../../.."
+	toMedia = "../../segment/"
 )
 
 // VariantPath is the path of a rendition's media playlist, as one viewer session
@@ -44,34 +44,86 @@ func ParseVariantPath(path string) (ticket, rendition string, ok bool) {
 	return ticket, rendition, ok && ticket != "" && rendition != "" && !strings.Contains(rendition, "/")
 }
 
-// SegmentPath is the path of segment msn of a rendition.
-func SegmentPath(stream, rendition string, msn int64) string {
-	return segmentRoot + stream + "/" + rendition + "/" + strconv.FormatInt(msn, 10) + segmentExt
+// A Kind says which of the things that media playlists point to one is.
+type Kind uint8
+
+// The kinds.
+const (
+	WholeSegment Kind = iota
+	PartOfSegment
+	InitSection
+)
+
+// A Place is where a thing is that media playlists point to.
+type Place struct {
+	Stream, Rendition string
+	Kind              Kind
+	MSN               int64 // of the segment; for InitSection of the first that needs it
+	Part              int   // from 0; for PartOfSegment
+	Container         Container
 }
 
-// ParseSegmentPath is the reverse of SegmentPath. It accepts no second way to
-// write the same number.
-func ParseSegmentPath(path string) (stream, rendition string, msn int64, ok bool) {
-	name, ok := strings.CutPrefix(path, segmentRoot)
+// Path is the place as a path.
+func (p Place) Path() string { return string(p.appendTo([]byte(mediaRoot))) }
+
+// appendTo appends what goes behind the root.
+func (p Place) appendTo(b []byte) []byte {
+	b = append(append(b, p.Stream...), '/')
+	b = append(append(b, p.Rendition...), '/')
+	if p.Kind == InitSection {
+		b = append(b, initPrefix...)
+	}
+	b = strconv.AppendInt(b, p.MSN, 10)
+	if p.Kind == PartOfSegment {
+		b = strconv.AppendInt(append(b, '.'), int64(p.Part), 10)
+	}
+	return append(b, p.Container.ext()...)
+}
+
+// ParsePlace is the reverse of Place.Path. It accepts no second way to write the
+// same number.
+func ParsePlace(path string) (p Place, ok bool) {
+	rest, ok := strings.CutPrefix(path, mediaRoot)
 	if !ok {
-		return "", "", 0, false
+		return Place{}, false
 	}
-	if name, ok = strings.CutSuffix(name, segmentExt); !ok {
-		return "", "", 0, false
+	var name string
+	p.Stream, rest, _ = strings.Cut(rest, "/")
+	p.Rendition, name, _ = strings.Cut(rest, "/")
+	if p.Stream == "" || p.Rendition == "" {
+		return Place{}, false
 	}
-	p := strings.Split(name, "/")
-	if len(p) != 3 || p[0] == "" || p[1] == "" {
-		return "", "", 0, false
+	if name, ok = strings.CutSuffix(name, TS.ext()); !ok {
+		p.Container = MP4
+		if name, ok = strings.CutSuffix(name, MP4.ext()); !ok {
+			return Place{}, false
+		}
 	}
-	msn, err := strconv.ParseInt(p[2], 10, 64)
-	if err != nil || msn < 0 || strconv.FormatInt(msn, 10) != p[2] {
-		return "", "", 0, false
+	if number, found := strings.CutPrefix(name, initPrefix); found {
+		p.Kind = InitSection
+		p.MSN, ok = parseNumber(number)
+		return p, ok
 	}
-	return p[0], p[1], msn, true
+	number, part, found := strings.Cut(name, ".")
+	if found {
+		p.Kind = PartOfSegment
+		n, ok := parseNumber(part)
+		if p.Part = int(n); !ok || int64(p.Part) != n {
+			return Place{}, false
+		}
+	}
+	p.MSN, ok = parseNumber(number)
+	return p, ok
+}
+
+// parseNumber reads a decimal number as it is written here.
+func parseNumber(s string) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == s
 }
 
 // Serves reports whether a path is one of those that media playlists and
 // segments live under.
 func Serves(path string) bool {
-	return strings.HasPrefix(path, variantRoot) || strings.HasPrefix(path, segmentRoot)
+	return strings.HasPrefix(path, variantRoot) || strings.HasPrefix(path, mediaRoot)
 }

@@ -2,7 +2,7 @@ package hls
 
 import (
 	"context"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,38 +21,51 @@ const (
 	maxWindowBytes = 64 << 20
 )
 
+// A Delivery says how early viewers get at media.
+type Delivery uint8
+
+// The deliveries.
+const (
+	Whole Delivery = iota // segments that are whole: regular HLS
+	Ahead                 // segments are announced before they are made, and sent as they are made
+	Parts                 // the same, and in parts too: low-latency HLS
+)
+
 // A Segment is a piece of a rendition that can be fetched. It never changes.
 type Segment struct {
-	MSN           int64 // media sequence number
-	Duration      media.Ticks
-	Date          time.Time // wall clock of its first picture
-	Discontinuity bool      // what came before is of another timeline or coding
-	Key           bool      // it begins with a keyframe
-	Data          []byte    // an MPEG transport stream
+	MSN           int64       // media sequence number
+	Duration      media.Ticks // 0 while it is being made
+	Date          time.Time   // wall clock of its first picture
+	Discontinuity bool        // what came before is of another timeline or coding
+	Key           bool        // it begins with a keyframe
+	Init          *Init       // what is needed before it; nil if all is in it
+	Parts         []Part      // nil if it was made whole; their data is that of the segment
+	Data          []byte      // nil while it is being made
+
+	breaks        []adBreak
+	before, after []byte // its lines in a playlist, before and after those of its parts
 }
 
-// A Stream is the renditions of one stream, best first. It never changes.
-type Stream struct {
-	ID         string
-	Renditions []*Window
+// A Part is a piece of a segment that can be fetched. It never changes.
+type Part struct {
+	Duration    media.Ticks
+	Independent bool // its first picture is a keyframe
+	Data        []byte
 }
 
-// Window returns the window of the rendition of a name.
-func (s *Stream) Window(rendition string) (*Window, bool) {
-	for _, w := range s.Renditions {
-		if w.Rendition == rendition {
-			return w, true
-		}
-	}
-	return nil, false
+// An adBreak is an ad break that begins in a segment.
+type adBreak struct {
+	media.AdBreak
+	date time.Time
 }
 
-// Size is how many bytes of media the stream keeps in memory.
-func (s *Stream) Size() (n int64) {
-	for _, w := range s.Renditions {
-		n += w.Snapshot().size
-	}
-	return n
+// A Position is where the numbers of a channel's playlists go on, so that none
+// is used again.
+type Position struct {
+	MSN             int64         // of the next segment; 0: the channel never had one
+	Limit           int64         // MSNs end before this; 0: there is no end
+	Discontinuities int64         // before the next segment
+	Target          time.Duration // EXT-X-TARGETDURATION of the stream before; 0: not known
 }
 
 // A Window is what is published of one rendition: written by one Packager, read
@@ -61,26 +74,33 @@ func (s *Stream) Size() (n int64) {
 type Window struct {
 	Stream    string // id of the stream, part of every path
 	Rendition string // name of the rendition, part of every path
+	Container Container
+	Delivery  Delivery
+	From      Position
 
-	now atomic.Pointer[Snapshot]
+	others []*Window // the other renditions of the stream
+	wanted atomic.Bool
+	now    atomic.Pointer[Snapshot]
 }
 
 // A Snapshot is what a Window held at one moment. It never changes.
 type Snapshot struct {
-	Facts    Facts
-	Target   time.Duration // EXT-X-TARGETDURATION, whole seconds; 0 before the first segment
-	Segments []*Segment    // listed, oldest first
-	Ended    bool          // nothing will follow
+	Facts      Facts
+	Target     time.Duration // EXT-X-TARGETDURATION, whole seconds; 0 before the first segment
+	PartTarget media.Ticks   // the longest that a part may be; 0: there are no parts
+	Segments   []*Segment    // listed, oldest first
+	Open       *Segment      // the parts of what is being made; nil: there are none
+	Ended      bool          // nothing will follow
+	Closed     bool          // nothing will follow from this stream
 
 	window          *Window
+	next            int64       // MSN of what is being made or will be
 	left            []*Segment  // no longer listed but still served, oldest first
-	size            int64       // bytes of Segments and left
+	size            int64       // bytes of Segments, Open and left
 	discontinuities int64       // EXT-X-DISCONTINUITY tags that have left the playlist
 	elapsed         media.Ticks // media before Segments[0]
-	total           media.Ticks // media until now
-	text            func() []byte
-	zipOnce         sync.Once
-	zipped          []byte
+	total           media.Ticks // media until now, Open not counted
+	whole, delta    text
 	replaced        chan struct{} // closed when a newer snapshot is published
 }
 
@@ -98,7 +118,12 @@ type Bitrate int64
 func (w *Window) Snapshot() *Snapshot {
 	s := w.now.Load()
 	if s == nil {
-		w.now.CompareAndSwap(nil, newSnapshot(w))
+		w.now.CompareAndSwap(nil, &Snapshot{
+			window:          w,
+			next:            w.From.MSN,
+			discontinuities: w.From.Discontinuities,
+			replaced:        make(chan struct{}),
+		})
 		s = w.now.Load()
 	}
 	return s
@@ -120,8 +145,26 @@ func (w *Window) Wait(ctx context.Context, ready func(*Snapshot) bool) (*Snapsho
 	}
 }
 
-// Playable reports whether there is anything to watch.
+// Want says that somebody waits for the window to become playable. In low
+// latency that need not take a whole segment: the first ends with the next part.
+func (w *Window) Want() { w.wanted.Store(true) }
+
+// Playable reports whether there is anything that every player can watch.
 func (s *Snapshot) Playable() bool { return len(s.Segments) > 0 }
+
+// Promising reports whether there is anything to watch for somebody who wants.
+func (s *Snapshot) Promising() bool { return s.Playable() || s.Open != nil }
+
+// Next is the MSN of the segment that is being made or will be.
+func (s *Snapshot) Next() int64 { return s.next }
+
+// Made is how many parts of that segment are there.
+func (s *Snapshot) Made() int {
+	if s.Open == nil {
+		return 0
+	}
+	return len(s.Open.Parts)
+}
 
 // Segment returns a segment that is listed or has left the playlist a short
 // while ago.
@@ -137,34 +180,119 @@ func (s *Snapshot) Segment(msn int64) (*Segment, bool) {
 	return nil, false
 }
 
-// newSnapshot returns an empty snapshot of w.
-func newSnapshot(w *Window) *Snapshot {
-	s := &Snapshot{window: w, replaced: make(chan struct{})}
-	s.text = sync.OnceValue(s.render)
-	return s
+// Part returns a part of a segment that is served or being made.
+func (s *Snapshot) Part(msn int64, n int) (Part, bool) {
+	seg, ok := s.Segment(msn)
+	if !ok {
+		seg = s.Open
+	}
+	if seg == nil || seg.MSN != msn || n >= len(seg.Parts) {
+		return Part{}, false
+	}
+	return seg.Parts[n], true
+}
+
+// Init returns the initialization section of a number.
+func (s *Snapshot) Init(number int64) (*Init, bool) {
+	if s.Open != nil && s.Open.Init != nil && s.Open.Init.Number == number {
+		return s.Open.Init, true
+	}
+	for _, list := range [2][]*Segment{s.Segments, s.left} {
+		for _, seg := range list {
+			if seg.Init != nil && seg.Init.Number == number {
+				return seg.Init, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// Has reports whether a segment is whole or, unless part is negative, whether a
+// part of it is there. A part that a whole segment does not have is the first
+// one of the next (RFC 8216bis, 6.2.5.2).
+func (s *Snapshot) Has(msn int64, part int) bool {
+	if part < 0 || msn != s.next {
+		if seg, ok := s.Segment(msn); part >= 0 && ok && msn == s.next-1 && part >= len(seg.Parts) {
+			return s.Made() > 0
+		}
+		return msn < s.next
+	}
+	return part < s.Made()
+}
+
+// advance is how far ahead of the newest part a player may ask, as media (RFC
+// 8216bis, 6.2.5.2: the Advance Part Limit).
+const advance = 3 * media.Clock
+
+// Soon reports whether a player may ask for a segment, or unless part is
+// negative for a part of it: it is there or comes next.
+func (s *Snapshot) Soon(msn int64, part int) bool {
+	if s.Ended || msn < s.next {
+		return true
+	}
+	limit := int(advance / max(s.PartTarget, 1))
+	if msn == s.next {
+		limit += s.Made()
+	}
+	return msn <= s.next+1 && part <= limit
+}
+
+// follow returns what goes on from s: the same, to be changed before it is
+// published.
+func (s *Snapshot) follow() *Snapshot {
+	return &Snapshot{
+		Facts: s.Facts, Target: s.Target, PartTarget: s.PartTarget,
+		Segments: s.Segments, Open: s.Open, Ended: s.Ended, Closed: s.Closed,
+		window: s.window, next: s.next, left: s.left, size: s.size,
+		discontinuities: s.discontinuities, elapsed: s.elapsed, total: s.total,
+		replaced: make(chan struct{}),
+	}
 }
 
 // publish makes seg the newest segment. Only the window's packager calls it.
-func (w *Window) publish(seg *Segment, target time.Duration, facts Facts) {
+func (w *Window) publish(seg *Segment, target time.Duration, parts media.Ticks, facts Facts) {
 	old := w.Snapshot()
-	s := newSnapshot(w)
-	s.Facts, s.Target = facts, target
-	s.discontinuities = old.discontinuities
-	s.elapsed, s.total = old.elapsed, old.total+seg.Duration
-	s.Segments = append(append(make([]*Segment, 0, len(old.Segments)+1), old.Segments...), seg)
-	s.left = append(make([]*Segment, 0, maxLeft+1), old.left...)
-	s.size = old.size + int64(len(seg.Data))
+	s := old.follow()
+	s.Facts, s.Target, s.PartTarget = facts, target, parts
+	seg.write(w)
+	s.total += seg.Duration
+	s.Segments = append(slices.Grow(s.Segments[:len(s.Segments):len(s.Segments)], 1), seg)
+	s.size += int64(len(seg.Data)) - s.Open.size()
+	s.Open, s.next = nil, seg.MSN+1
 	s.trim()
 	w.replace(old, s)
 }
 
-// end publishes that nothing will follow.
-func (w *Window) end() {
+// grow publishes one more part of the segment that is being made. Only the
+// window's packager calls it.
+func (w *Window) grow(seg *Segment, parts media.Ticks, facts Facts) {
 	old := w.Snapshot()
-	s := newSnapshot(w)
-	s.Facts, s.Target, s.Ended = old.Facts, old.Target, true
-	s.discontinuities, s.elapsed, s.total = old.discontinuities, old.elapsed, old.total
-	s.Segments, s.left, s.size = old.Segments, old.left, old.size
+	s := old.follow()
+	s.Facts, s.PartTarget = facts, parts
+	seg.write(w)
+	s.size += seg.size() - s.Open.size()
+	s.Open = seg
+	w.replace(old, s)
+}
+
+// size is how many bytes of a segment's parts there are.
+func (s *Segment) size() (n int64) {
+	if s == nil {
+		return 0
+	}
+	for _, p := range s.Parts {
+		n += int64(len(p.Data))
+	}
+	return n
+}
+
+// close publishes that nothing will follow: at all, if final.
+func (w *Window) close(final bool) {
+	old := w.Snapshot()
+	s := old.follow()
+	s.Ended, s.Closed = final, true
+	s.size -= s.Open.size()
+	s.Open = nil
 	w.replace(old, s)
 }
 
@@ -195,9 +323,10 @@ func (s *Snapshot) trim() {
 
 // forget drops what left the playlist too long ago or takes too much room.
 func (s *Snapshot) forget() {
-	for len(s.left) > maxLeft || len(s.left) > 0 && s.size > maxWindowBytes {
-		s.size -= int64(len(s.left[0].Data))
-		s.left[0] = nil
-		s.left = s.left[1:]
+	n := 0
+	for len(s.left)-n > maxLeft || len(s.left) > n && s.size > maxWindowBytes {
+		s.size -= int64(len(s.left[n].Data))
+		n++
 	}
+	s.left = slices.Clone(s.left[n:]) // the array is shared with older snapshots
 }

@@ -30,7 +30,7 @@ func fill(w *Window, from, to int64, length time.Duration, size int) {
 			Date:     day.Add(time.Duration(n) * length),
 			Key:      true,
 			Data:     data,
-		}, length.Round(time.Second), Facts{})
+		}, length.Round(time.Second), 0, Facts{})
 	}
 }
 
@@ -66,7 +66,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 func TestWaitEndsWithTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := new(Window)
-		time.AfterFunc(time.Second, w.end)
+		time.AfterFunc(time.Second, func() { w.close(true) })
 		s, err := w.Wait(t.Context(), func(*Snapshot) bool { return false })
 		if err != nil || !s.Ended {
 			t.Errorf("Wait: %v, ended %t", err, s.Ended)
@@ -114,9 +114,9 @@ func TestSnapshotNeverChanges(t *testing.T) {
 	w := new(Window)
 	fill(w, 0, 40, 2*time.Second, 10)
 	s := w.Snapshot()
-	before, first := string(s.render()), s.left[0]
+	before, first := string(s.render(0)), s.left[0]
 	fill(w, 40, 90, 2*time.Second, 10)
-	if s.render(); string(s.render()) != before || s.left[0] != first || s.Segments[0] == nil {
+	if s.render(0); string(s.render(0)) != before || s.left[0] != first || s.Segments[0] == nil {
 		t.Error("a snapshot changed when the window moved on")
 	}
 }
@@ -141,16 +141,16 @@ func golden(t *testing.T, name string, got []byte) {
 func TestPlaylistGolden(t *testing.T) {
 	w := &Window{Stream: "st-1abc", Rendition: Source}
 	fill(w, 0, 2, 2*time.Second, 1)
-	golden(t, "begin", w.Snapshot().Playlist())
+	golden(t, "begin", w.Snapshot().Playlist(false))
 
-	w.publish(&Segment{MSN: 2, Duration: media.TicksOf(700 * time.Millisecond), Date: day.Add(4 * time.Second)}, 2*time.Second, Facts{})
-	w.publish(&Segment{MSN: 3, Duration: 180180, Date: day.Add(9 * time.Second), Discontinuity: true}, 2*time.Second, Facts{})
+	w.publish(&Segment{MSN: 2, Duration: media.TicksOf(700 * time.Millisecond), Date: day.Add(4 * time.Second)}, 2*time.Second, 0, Facts{})
+	w.publish(&Segment{MSN: 3, Duration: 180180, Date: day.Add(9 * time.Second), Discontinuity: true}, 2*time.Second, 0, Facts{})
 	fill(w, 4, 12, 2*time.Second, 1)
-	golden(t, "break", w.Snapshot().Playlist())
+	golden(t, "break", w.Snapshot().Playlist(false))
 
 	fill(w, 12, 30, 2*time.Second, 1)
-	w.end()
-	golden(t, "end", w.Snapshot().Playlist())
+	w.close(true)
+	golden(t, "end", w.Snapshot().Playlist(false))
 }
 
 func TestMultivariantGolden(t *testing.T) {
@@ -170,7 +170,7 @@ func TestMultivariantGolden(t *testing.T) {
 		if _, ok := s.Multivariant(visit); ok {
 			t.Errorf("%s: playable without a segment", tc.name)
 		}
-		w.publish(&Segment{Duration: 180000, Date: day}, 2*time.Second, tc.facts)
+		w.publish(&Segment{Duration: 180000, Date: day}, 2*time.Second, 0, tc.facts)
 		text, ok := s.Multivariant(visit)
 		if !ok {
 			t.Errorf("%s: not playable", tc.name)
@@ -202,34 +202,45 @@ func TestGzipHoldsTheSamePlaylist(t *testing.T) {
 	w := &Window{Stream: "st-1abc", Rendition: Source}
 	fill(w, 0, 20, 2*time.Second, 1)
 	s := w.Snapshot()
-	z, err := gzip.NewReader(bytes.NewReader(s.PlaylistGzip(new(Zippers))))
+	z, err := gzip.NewReader(bytes.NewReader(s.PlaylistGzip(new(Zippers), false)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(z)
-	if err != nil || !bytes.Equal(text, s.Playlist()) {
+	if err != nil || !bytes.Equal(text, s.Playlist(false)) {
 		t.Errorf("unpacked %q, %v", text, err)
 	}
-	if again := s.Playlist(); &again[0] != &s.Playlist()[0] {
+	if again := s.Playlist(false); &again[0] != &s.Playlist(false)[0] {
 		t.Error("a revision was written twice")
 	}
 }
 
 func TestPathsAreReadBack(t *testing.T) {
-	if s, r, ok := ParseVariantPath(VariantPath("abc_-1", "720p30")); !ok || s != "abc_-1" || r != "720p30" {
+	if s, r, ok := ParseVariantPath(VariantPath("st-1abc", "720p30")); !ok || s != "st-1abc" || r != "720p30" {
 		t.Errorf("variant path read as %q, %q, %t", s, r, ok)
 	}
-	if s, r, n, ok := ParseSegmentPath(SegmentPath("st-1abc", "720p30", 12)); !ok || s != "st-1abc" || r != "720p30" || n != 12 {
-		t.Errorf("segment path read as %q, %q, %d, %t", s, r, n, ok)
+	for path, want := range map[string]Place{
+		"/v1/segment/st-1abc/720p30/12.ts":      {Stream: "st-1abc", Rendition: "720p30", MSN: 12},
+		"/v1/segment/st-1abc/720p30/12.mp4":     {Stream: "st-1abc", Rendition: "720p30", MSN: 12, Container: MP4},
+		"/v1/segment/st-1abc/source/12.0.ts":    {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, MSN: 12},
+		"/v1/segment/st-1abc/source/12.7.mp4":   {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, MSN: 12, Part: 7, Container: MP4},
+		"/v1/segment/st-1abc/source/init-3.mp4": {Stream: "st-1abc", Rendition: "source", Kind: InitSection, MSN: 3, Container: MP4},
+	} {
+		if got, ok := ParsePlace(path); !ok || got != want || got.Path() != path {
+			t.Errorf("%s read as %+v, %t, which is %s", path, got, ok, got.Path())
+		}
 	}
 	for _, path := range []string{
 		"", "/", "/v1/segment/", "/v1/segment/a/b/1", "/v1/segment/a/1.ts", "/v1/segment//b/1.ts", "/v1/segment/a/b/c/1.ts",
 		"/v1/segment/a/b/01.ts", "/v1/segment/a/b/+1.ts", "/v1/segment/a/b/-1.ts", "/v1/segment/a/b/.ts",
-		"/v1/segment/a/b/9223372036854775808.ts", "/v1/playlist/.m3u8", "/v1/playlist/a.m3u8", "/v1/playlist/a/.m3u8", "/v1/playlist//b.m3u8", "/v1/playlist/a/b/c.m3u8",
+		"/v1/segment/a/b/1.m4s", "/v1/segment/a/b/1.01.ts", "/v1/segment/a/b/1.2.3.ts", "/v1/segment/a/b/1..ts",
+		"/v1/segment/a/b/init-.mp4", "/v1/segment/a/b/init-1.2.mp4", "/v1/segment/a/b/1.9223372036854775808.mp4",
+		"/v1/segment/a/b/9223372036854775808.ts", "/v1/playlist/.m3u8", "/v1/playlist/a.m3u8", "/v1/playlist/a/.m3u8", "/v1/playlist//b.m3u8",
+		"/v1/playlist/a/b/c.m3u8",
 	} {
-		_, _, segment := ParseVariantPath(path)
-		_, _, _, variant := ParseSegmentPath(path)
-		if segment || variant {
+		_, _, variant := ParseVariantPath(path)
+		_, place := ParsePlace(path)
+		if place || variant {
 			t.Errorf("%q was accepted", path)
 		}
 	}
@@ -237,10 +248,12 @@ func TestPathsAreReadBack(t *testing.T) {
 
 func FuzzPaths(f *testing.F) {
 	f.Add("/v1/segment/st-1abc/source/12.ts")
-	f.Add("/v1/playlist/abc_-1/source.m3u8")
+	f.Add("/v1/segment/st-1abc/source/12.3.mp4")
+	f.Add("/v1/segment/st-1abc/source/init-12.mp4")
+	f.Add("/v1/playlist/st-1abc/source.m3u8")
 	f.Fuzz(func(t *testing.T, path string) {
-		if s, r, n, ok := ParseSegmentPath(path); ok && SegmentPath(s, r, n) != path {
-			t.Errorf("%q is also %q", path, SegmentPath(s, r, n))
+		if p, ok := ParsePlace(path); ok && p.Path() != path {
+			t.Errorf("%q is also %q", path, p.Path())
 		}
 		if s, r, ok := ParseVariantPath(path); ok && VariantPath(s, r) != path {
 			t.Errorf("%q is also %q", path, VariantPath(s, r))
@@ -253,7 +266,7 @@ func BenchmarkPublish(b *testing.B) {
 	data := make([]byte, 1000)
 	b.ReportAllocs()
 	for n := int64(0); b.Loop(); n++ {
-		w.publish(&Segment{MSN: n, Duration: 180000, Date: day, Data: data}, 2*time.Second, Facts{})
+		w.publish(&Segment{MSN: n, Duration: 180000, Date: day, Data: data}, 2*time.Second, 0, Facts{})
 	}
 }
 
@@ -261,8 +274,8 @@ func BenchmarkPlaylist(b *testing.B) {
 	w := &Window{Stream: "st-1abc", Rendition: Source}
 	fill(w, 0, 30, 2*time.Second, 1)
 	var z Zippers
-	text := w.Snapshot().Playlist()
-	for name, write := range map[string]func() []byte{"text": w.Snapshot().render, "gzip": func() []byte { return z.zip(text) }} {
+	text := w.Snapshot().Playlist(false)
+	for name, write := range map[string]func() []byte{"text": func() []byte { return w.Snapshot().render(0) }, "gzip": func() []byte { return z.zip(text) }} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

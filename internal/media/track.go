@@ -20,6 +20,8 @@ const (
 	H264 Codec = "h264"
 	AAC  Codec = "aac"
 	ID3  Codec = "id3" // data: timed metadata
+
+	AdMarker Codec = "ad-marker" // data: where an ad break begins
 )
 
 // A Track describes a run of units that share codec parameters. It never

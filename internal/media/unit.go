@@ -34,7 +34,7 @@ type Unit struct {
 
 	// Data is, for H.264, NAL units each behind its length in 4 bytes, big-endian
 	// (ISO/IEC 14496-15, 5.3.4.2); for AAC one raw access unit without ADTS;
-	// for ID3 one tag (ID3v2.4).
+	// for ID3 one tag (ID3v2.4); for AdMarker an AdBreak.
 	Data []byte
 }
 

@@ -5,6 +5,15 @@ import "encoding/binary"
 const (
 	streamH264 = 0x1b // stream_type (ISO/IEC 13818-1, table 2-34)
 	streamADTS = 0x0f
+	streamData = 0x15 // metadata in PES packets
+)
+
+// What says that the metadata is ID3: metadata_pointer_descriptor and
+// metadata_descriptor (2.6.58 and 2.6.60), with the values of Apple's Timed
+// Metadata for HTTP Live Streaming.
+const (
+	pointsToID3 = "\x25\x0f\xff\xffID3 \xffID3 \x00\x1f\x00\x01"
+	isID3       = "\x26\x0d\xff\xffID3 \xffID3 \x00\x0f"
 )
 
 // makeTables writes PAT and PMT once; AppendTables repeats them.
@@ -19,12 +28,15 @@ func (w *Writer) makeTables(audio bool) {
 		0x02, 0xb0, 0, // table_id, section_length
 		0, 1, current, 0, 0, // program_number, version, section 0 of 0
 		0xe0 | pidVideo>>8, pidVideo & 0xff, // the clock is with the video
-		0xf0, 0, // no descriptors
-		streamH264, 0xe0 | pidVideo>>8, pidVideo & 0xff, 0xf0, 0,
+		0xf0, byte(len(pointsToID3)),
 	}
+	pmt = append(pmt, pointsToID3...)
+	pmt = append(pmt, streamH264, 0xe0|pidVideo>>8, pidVideo&0xff, 0xf0, 0)
 	if audio {
 		pmt = append(pmt, streamADTS, 0xe0|pidAudio>>8, pidAudio&0xff, 0xf0, 0)
 	}
+	pmt = append(pmt, streamData, 0xe0|pidData>>8, pidData&0xff, 0xf0, byte(len(isID3)))
+	pmt = append(pmt, isID3...)
 	section(w.tables[PacketSize:], pidPMT, pmt)
 }
 

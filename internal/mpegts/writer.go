@@ -1,5 +1,6 @@
 // Package mpegts writes MPEG transport streams (ISO/IEC 13818-1) of one H.264
-// and one AAC track, as HLS segments hold them (RFC 8216, 3.2).
+// track, one AAC track and timed metadata, as HLS segments hold them (RFC 8216,
+// 3.2).
 //
 // Where segments begin and what is in them is decided elsewhere; so is which
 // unit comes first.
@@ -21,7 +22,11 @@ const (
 	pidPMT   = 0x1000
 	pidVideo = 0x100
 	pidAudio = 0x101
+	pidData  = 0x102
 )
+
+// maxData is the longest tag that fits a PES packet.
+const maxData = 0xffff - 8
 
 // lead is how far the decoder's clock (PCR) runs behind decoding times: what a
 // decoder may have to wait for audio that is written late. Presentation times
@@ -48,7 +53,8 @@ type Writer struct {
 	version    byte                 // of the PMT, modulo 32
 	parameters []byte               // SPS and PPS with start codes
 	adts       adts
-	counters   struct{ pat, pmt, video, audio byte }
+	counters   struct{ pat, pmt, video, audio, data byte }
+	tabled     bool // tables were the last to be written
 
 	// Audio that waits for more, to share a PES packet.
 	held     []byte
@@ -96,8 +102,11 @@ func Carries(t *media.Track) error {
 	}
 }
 
-// AppendTables appends PAT and PMT, as every segment begins.
+// AppendTables appends PAT and PMT, as every segment begins. The picture that
+// follows carries the parameter sets, as a keyframe does in any case, so that
+// reading can begin here.
 func (w *Writer) AppendTables(b []byte) []byte {
+	w.tabled = true
 	b = append(b, w.tables[:]...)
 	t := b[len(b)-len(w.tables):]
 	t[3] |= count(&w.counters.pat)
@@ -125,13 +134,15 @@ func (w *Writer) AppendVideo(b []byte, u media.Unit) []byte {
 		return b
 	}
 	size += len(delimiter)
-	if u.Key {
+	parameters := u.Key || w.tabled
+	w.tabled = false
+	if parameters {
 		size += len(w.parameters)
 	}
 	p := packets{b: b, pid: pidVideo, counter: &w.counters.video}
 	p.begin(header{stream: 0xe0, pts: u.PTS, dts: u.DTS, clock: true, entry: u.Key}, size)
 	appendTo(&p, delimiter)
-	if u.Key {
+	if parameters {
 		appendTo(&p, w.parameters)
 	}
 	for nal := range nals(u.Data) {
@@ -169,6 +180,18 @@ func (w *Writer) Flush(b []byte) []byte {
 	p.begin(header{stream: 0xc0, pts: w.heldFrom, dts: w.heldFrom, entry: true}, len(w.held))
 	appendTo(&p, w.held)
 	w.held = w.held[:0]
+	return p.b
+}
+
+// AppendData appends an ID3 tag that belongs to a time (Apple, Timed Metadata
+// for HTTP Live Streaming, 2). A tag that is too long is left out.
+func (w *Writer) AppendData(b []byte, pts media.Ticks, tag []byte) []byte {
+	if len(tag) == 0 || len(tag) > maxData {
+		return b
+	}
+	p := packets{b: b, pid: pidData, counter: &w.counters.data}
+	p.begin(header{stream: 0xbd, pts: pts, dts: pts, entry: true}, len(tag))
+	appendTo(&p, tag)
 	return p.b
 }
 

@@ -33,12 +33,18 @@ type Builder struct {
 	Target       time.Duration // segment length; 0: 2 s
 	Linger       time.Duration // how long a stream can be watched to its end after it ended; 0: 60 s
 	LingerMemory int64         // bytes that ended streams may keep together, the oldest go first; 0: 256 MiB
+	PartsInTS    bool          // low latency in transport streams has parts too
+
+	// Reserve returns the first of n media sequence numbers of a channel that
+	// were never used. nil: they are only unique while the builder lives.
+	Reserve func(channel ivs.ARN, n int64) (first int64, err error)
 
 	mu       sync.RWMutex
-	channels map[ivs.ARN]*Pipeline // what is live
-	streams  map[string]*Pipeline  // by stream id: what is live or ended a short while ago
-	ended    []*Pipeline           // the oldest first
-	opened   chan struct{}         // closed by Open; nil: nobody waits
+	channels map[ivs.ARN]*Pipeline    // what is live
+	streams  map[string]*Pipeline     // by stream id: what is live or ended a short while ago
+	ended    []*Pipeline              // the oldest first
+	numbers  map[ivs.ARN]hls.Position // where channels go on
+	opened   chan struct{}            // closed by Open; nil: nobody waits
 }
 
 // A Pipeline carries the media of one session. Its methods may be called from
@@ -62,11 +68,20 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 	if s.StreamID == "" {
 		return nil, errors.New("open a pipeline: the session has no stream id")
 	}
-	window := &hls.Window{Stream: s.StreamID, Rendition: hls.Source}
+	window := &hls.Window{
+		Stream:    s.StreamID,
+		Rendition: hls.Source,
+		Container: container(s.Channel.Channel),
+		Delivery:  b.delivery(s.Channel.Channel),
+	}
+	var err error
+	if window.From, err = b.position(s.Channel.Channel.ARN); err != nil {
+		return nil, fmt.Errorf("open a pipeline: %w", err)
+	}
 	p := &Pipeline{
 		builder:  b,
 		snapshot: s.Channel,
-		stream:   &hls.Stream{ID: s.StreamID, Renditions: []*hls.Window{window}},
+		stream:   hls.NewStream(s.StreamID, window),
 		playable: make(chan struct{}),
 		packager: hls.Packager{Window: window, Target: b.Target},
 	}
@@ -177,9 +192,11 @@ func (p *Pipeline) Close(final bool) error {
 func (b *Builder) end(p *Pipeline) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if arn := p.snapshot.Channel.ARN; b.channels[arn] == p {
+	arn := p.snapshot.Channel.ARN
+	if b.channels[arn] == p {
 		delete(b.channels, arn)
 	}
+	b.goesOn(arn, p.stream.Next())
 	if p.stream.Size() == 0 {
 		delete(b.streams, p.stream.ID)
 		return

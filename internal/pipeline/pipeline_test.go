@@ -66,16 +66,20 @@ func TestPlayableWithTheFirstSegment(t *testing.T) {
 	s := session("st-1a")
 	p := open(t, &b, s)
 	clip := mediatest.Plain(t)
-	write(t, p, clip.Units(1900*time.Millisecond))
-	if playable(p) {
-		t.Error("playable before there is a segment")
-	}
+	write(t, p, clip.Units(100*time.Millisecond))
 	stream, snapshot, ok := b.Live(s.Channel.Channel.ARN)
 	if !ok || stream.ID != "st-1a" || snapshot.Channel.Name != "abc" {
 		t.Fatalf("Live: %+v, %+v, %t", stream, snapshot, ok)
 	}
 	if _, ok := stream.Multivariant(hls.Visit{}); ok {
-		t.Error("a multivariant playlist before there is a segment")
+		t.Error("a multivariant playlist before there is a part")
+	}
+	write(t, p, mediatest.Shift(clip.Units(1800*time.Millisecond), 100*time.Millisecond))
+	if playable(p) {
+		t.Error("playable before there is a segment, and nobody waits for one")
+	}
+	if _, ok := stream.Multivariant(hls.Visit{}); !ok {
+		t.Error("no multivariant playlist with a part")
 	}
 	write(t, p, mediatest.Shift(clip.Units(time.Second), 1900*time.Millisecond))
 	if !playable(p) {
@@ -215,7 +219,7 @@ func TestManyViewersOfOnePublisher(t *testing.T) {
 					return
 				}
 				stream.Multivariant(hls.Visit{})
-				if len(snap.Playlist()) == 0 || len(snap.PlaylistGzip(&zippers)) == 0 {
+				if len(snap.Playlist(false)) == 0 || len(snap.PlaylistGzip(&zippers, false)) == 0 {
 					t.Error("an empty playlist")
 				}
 				for _, seg := range snap.Segments {

@@ -16,6 +16,7 @@ const (
 	noChannel
 	notFound
 	badMethod
+	badDirective
 	forbidden
 	houseFull
 	unavailable
@@ -35,6 +36,8 @@ func (f failure) says() (status int, code, text string) {
 		return http.StatusNotFound, "not_found", "not found"
 	case badMethod:
 		return http.StatusMethodNotAllowed, "method_not_allowed", "method not allowed"
+	case badDirective:
+		return http.StatusBadRequest, "bad_request", "the delivery directives make no sense"
 	case forbidden:
 		return http.StatusForbidden, "", "Forbidden"
 	case houseFull:

@@ -7,10 +7,7 @@ import (
 	"time"
 )
 
-const (
-	playlistType = "application/vnd.apple.mpegurl"
-	segmentType  = "video/mp2t"
-)
+const playlistType = "application/vnd.apple.mpegurl"
 
 // piece is how much of a response one write deadline covers, in bytes. With the
 // default deadline it lets a viewer live who takes 140 kb/s. Larger writes cost
@@ -46,6 +43,13 @@ func (p *patient) Write(b []byte) (n int, err error) {
 		b = b[m:]
 	}
 	return n, err
+}
+
+// abort sees that nobody takes what was sent for all of it: the connection ends
+// before the response does.
+func (p *patient) abort() {
+	// A writer without deadlines has nobody at the other end.
+	_ = p.control.SetWriteDeadline(time.Unix(1, 0))
 }
 
 // send answers 200 with body, or with its headers alone. A viewer who is gone

@@ -5,12 +5,10 @@
 package playback
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -61,7 +59,8 @@ func Serves(path string) bool {
 	return hls.Serves(path) || strings.HasPrefix(path, "/api/video/")
 }
 
-// ServeHTTP answers one request. Queries are ignored: players add their own.
+// ServeHTTP answers one request. Queries other than the delivery directives of
+// media playlists are ignored: players add their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	allowOrigins(w.Header())
 	switch r.Method {
@@ -75,8 +74,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &patient{ResponseWriter: w, control: http.NewResponseController(w), stall: cmp.Or(s.Stall, defaultStall)}
-	if id, rendition, msn, ok := hls.ParseSegmentPath(r.URL.Path); ok {
-		s.segment(out, r, id, rendition, msn)
+	if place, ok := hls.ParsePlace(r.URL.Path); ok {
+		s.media(out, r, place)
 		return
 	}
 	if ticket, rendition, ok := hls.ParseVariantPath(r.URL.Path); ok {
@@ -136,48 +135,6 @@ func (s *Server) offline(w http.ResponseWriter, r *http.Request, arn ivs.ARN) {
 		}
 		refuse(w, r, unavailable)
 	}
-}
-
-// variant answers a rendition's media playlist.
-func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Window) {
-	snap := window.Snapshot()
-	if !snap.Playable() {
-		refuse(w, r, offline)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", playlistType)
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "Accept-Encoding")
-	if acceptsGzip(r.Header) {
-		h.Set("Content-Encoding", "gzip")
-		send(w, r, snap.PlaylistGzip(&s.zippers))
-		return
-	}
-	send(w, r, snap.Playlist())
-}
-
-// segment answers a segment, whole or in part.
-func (s *Server) segment(w http.ResponseWriter, r *http.Request, id, rendition string, msn int64) {
-	window, ok := s.window(w, r, id, rendition)
-	if !ok {
-		return
-	}
-	seg, ok := window.Snapshot().Segment(msn)
-	if !ok {
-		refuse(w, r, offline)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", segmentType)
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("Etag", `"`+id+"."+rendition+"."+strconv.FormatInt(msn, 10)+`"`)
-	if conditional(r.Header) {
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(seg.Data))
-		return
-	}
-	h.Set("Accept-Ranges", "bytes")
-	send(w, r, seg.Data)
 }
 
 // window finds a rendition of a stream that may be watched, or refuses.

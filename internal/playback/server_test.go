@@ -175,7 +175,7 @@ func TestRefusals(t *testing.T) {
 	s.publish(channel("live", false), "st-1a", 5*time.Second)
 	early := channel("early", false)
 	s.server.Channels.(channels)["early"] = early
-	s.publish(early, "st-1e", time.Second)
+	s.publish(early, "st-1e", 100*time.Millisecond)
 	const api = "/api/video/v1/us-east-1.123456789012.channel."
 	ticketed := strings.TrimPrefix(s.variant("live"), s.http.URL)
 	for _, tc := range []struct {
@@ -184,7 +184,7 @@ func TestRefusals(t *testing.T) {
 		code               string
 	}{
 		{"offline", "GET", api + "offline.m3u8", 404, "transcode_does_not_exist"},
-		{"live without a segment", "GET", api + "early.m3u8", 404, "transcode_does_not_exist"},
+		{"live without a part", "GET", api + "early.m3u8", 404, "transcode_does_not_exist"},
 		{"unknown channel", "GET", api + "nobody.m3u8", 404, "channel_not_found"},
 		{"another account", "GET", "/api/video/v1/us-east-1.999999999999.channel.live.m3u8", 404, "channel_not_found"},
 		{"another region", "GET", "/api/video/v1/eu-west-1.123456789012.channel.live.m3u8", 404, "channel_not_found"},

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// awaited is how long a viewer's request is held for a stream that is about
-	// to begin: less than players wait for a first byte.
+	// awaited is how long a viewer's request is held for what is about to come:
+	// less than players wait for a first byte.
 	awaited = 8 * time.Second
 
 	// recovery is how long after a start a channel without a stream is one whose
@@ -51,6 +51,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, in visit, renditi
 		refuse(w, r, offline)
 		return nil, false
 	}
+	window.Want()
 	if _, err := window.Wait(ctx, (*hls.Snapshot).Playable); err != nil {
 		refuse(w, r, unavailable)
 		return nil, false

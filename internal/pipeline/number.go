@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"openivs/internal/hls"
+	"openivs/internal/ivs"
+)
+
+// reserved is how many media sequence numbers each stream has: more than one
+// each second for as long as a stream may last.
+const reserved = 1 << 18
+
+// position returns where the numbers of a channel's next stream begin. They
+// follow those of the last stream; those of a server that was killed are left
+// out, used or not.
+func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
+	b.mu.Lock()
+	at, known := b.numbers[channel]
+	if _, live := b.channels[channel]; live {
+		at.MSN, at.Discontinuities = at.Limit, at.Limit // the stream may still use those
+	}
+	b.mu.Unlock()
+	if b.Reserve == nil {
+		at.Limit = at.MSN + reserved
+	} else if !known || at.Limit-at.MSN < reserved {
+		first, err := b.Reserve(channel, reserved)
+		if err != nil {
+			return hls.Position{}, err
+		}
+		if first != at.Limit {
+			at.MSN, at.Discontinuities = first, first // never more than numbers
+		}
+		at.Limit = first + reserved
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.numbers == nil {
+		b.numbers = make(map[ivs.ARN]hls.Position)
+	}
+	b.numbers[channel] = at
+	return at, nil
+}
+
+// goesOn notes where a stream that ended has left the numbers of its channel.
+// The caller has mu.
+func (b *Builder) goesOn(channel ivs.ARN, next hls.Position) {
+	at := b.numbers[channel]
+	if next.MSN <= at.MSN || next.MSN > at.Limit {
+		return // nothing was published, or a newer stream has the channel
+	}
+	at.MSN, at.Discontinuities, at.Target = next.MSN, next.Discontinuities, next.Target
+	b.numbers[channel] = at
+}

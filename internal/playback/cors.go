@@ -6,8 +6,7 @@ const methods = "GET, HEAD, OPTIONS"
 
 // allowOrigins lets pages of every origin play, and read why they cannot.
 func allowOrigins(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "*")
+	fill(h, "Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "*")
 }
 
 // preflight answers OPTIONS.

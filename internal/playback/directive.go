@@ -82,11 +82,9 @@ func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Win
 		}
 	}
 	h := w.Header()
-	h.Set("Content-Type", playlistType)
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "Accept-Encoding")
+	fill(h, "Content-Type", playlistType, "Cache-Control", "no-cache", "Vary", "Accept-Encoding")
 	if acceptsGzip(r.Header) {
-		h.Set("Content-Encoding", "gzip")
+		fill(h, "Content-Encoding", "gzip")
 		send(w, r, snap.PlaylistGzip(&s.zippers, d.skip))
 		return
 	}

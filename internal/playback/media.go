@@ -61,8 +61,6 @@ func (s *Server) lasting(w http.ResponseWriter, r *http.Request, at hls.Place, b
 
 // keep says what something is, and that it may be kept for ever.
 func keep(h http.Header, at hls.Place) {
-	h.Set("Content-Type", at.Container.Type())
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	tag := make([]byte, 0, 80)
 	tag = append(tag, '"')
 	tag = append(append(tag, at.Stream...), '.')
@@ -75,7 +73,8 @@ func keep(h http.Header, at hls.Place) {
 		tag = append(tag, ".init"...)
 	default:
 	}
-	h.Set("Etag", string(append(tag, '"')))
+	tag = append(tag, '"')
+	fill(h, "Content-Type", at.Container.Type(), "Cache-Control", "public, max-age=31536000, immutable", "Etag", string(tag))
 }
 
 // part returns a part. One that a playlist has hinted at is waited for.

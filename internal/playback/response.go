@@ -52,6 +52,14 @@ func (p *patient) abort() {
 	_ = p.control.SetWriteDeadline(time.Unix(1, 0))
 }
 
+// fill sets headers: names, in canonical form, and values in turn. It takes one
+// piece of memory for all of them.
+func fill(h http.Header, fields ...string) {
+	for i := 1; i < len(fields); i += 2 {
+		h[fields[i-1]] = fields[i : i+1 : i+1]
+	}
+}
+
 // send answers 200 with body, or with its headers alone. A viewer who is gone
 // is nobody's error.
 func send(w http.ResponseWriter, r *http.Request, body []byte) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"openivs/internal/hls"
-	"openivs/internal/ivs"
 )
 
 const (
@@ -36,49 +35,65 @@ func (s *Server) visit(w *patient, r *http.Request, ticket, rendition string) {
 
 // watch finds the rendition that a visit is for, or refuses.
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, in visit, rendition string) (*hls.Window, bool) {
-	ctx, cancel := context.WithTimeout(r.Context(), awaited)
-	defer cancel()
-	stream, snapshot, why := s.stream(ctx, in)
-	if why == 0 && snapshot.Channel.Authorized {
-		why = badToken
+	window, why := s.find(in, rendition)
+	if why == unavailable {
+		window, why = s.await(r.Context(), in, rendition)
 	}
 	if why != 0 {
 		refuse(w, r, why)
-		return nil, false
+	}
+	return window, why == 0
+}
+
+// find returns a rendition of what a visit's channel shows now or showed a short
+// while ago. It is unavailable if there is nothing to watch, but may be soon:
+// the window is nil then, or one in which nothing is.
+func (s *Server) find(in visit, rendition string) (*hls.Window, failure) {
+	stream, snapshot, ok := s.Streams.Latest(in.channel)
+	switch {
+	case !ok && in.at > recovery:
+		return nil, offline
+	case !ok:
+		return nil, unavailable
+	case snapshot.Channel.Authorized:
+		return nil, badToken
 	}
 	window, ok := stream.Window(rendition)
 	if !ok {
-		refuse(w, r, offline)
-		return nil, false
+		return nil, offline
 	}
 	window.Want()
-	if _, err := window.Wait(ctx, (*hls.Snapshot).Playable); err != nil {
-		refuse(w, r, unavailable)
-		return nil, false
+	switch snap := window.Snapshot(); {
+	case snap.Playable():
+		return window, 0
+	case snap.Ended:
+		return nil, offline
+	default:
+		return window, unavailable
 	}
-	return window, true
 }
 
-// stream returns what a visit's channel shows now or showed a short while ago.
-// Soon after a start it waits for the encoder to come back.
-func (s *Server) stream(ctx context.Context, in visit) (*hls.Stream, *ivs.Snapshot, failure) {
-	var opened <-chan struct{}
+// await finds what is unavailable until there is something to watch, or enough
+// time has passed.
+func (s *Server) await(ctx context.Context, in visit, rendition string) (*hls.Window, failure) {
+	ctx, cancel := context.WithTimeout(ctx, awaited)
+	defer cancel()
 	for {
-		if stream, snapshot, ok := s.Streams.Latest(in.channel); ok {
-			return stream, snapshot, 0
+		opened := s.Streams.Opened() // before the look, which may miss what begins after it
+		window, why := s.find(in, rendition)
+		if why != unavailable {
+			return window, why
 		}
-		if in.at > recovery {
-			return nil, nil, offline
-		}
-		if opened == nil {
-			opened = s.Streams.Opened() // then look again: one may have begun meanwhile
+		if window != nil {
+			if _, err := window.Wait(ctx, (*hls.Snapshot).Playable); err != nil {
+				return nil, unavailable
+			}
 			continue
 		}
 		select {
 		case <-opened:
-			opened = nil
 		case <-ctx.Done():
-			return nil, nil, unavailable
+			return nil, unavailable
 		}
 	}
 }

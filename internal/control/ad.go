@@ -110,7 +110,7 @@ func (p *Plane) InsertAdBreak(ctx context.Context, in *ivsapi.InsertAdBreakInput
 	if err != nil {
 		return nil, err
 	}
-	switch err := p.Store.InsertAdBreak(ctx, b, ev); ivs.CodeOf(err) { //nolint:exhaustive // storeError knows the others
+	switch err := p.Store.InsertAdBreak(ctx, b, ev); ivs.CodeOf(err) {
 	case ivs.NotLive:
 		return nil, offline(c.ARN)
 	case ivs.Conflict:

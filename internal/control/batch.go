@@ -69,7 +69,7 @@ func batchError(a ivs.ARN, of ivs.Code) ivsapi.BatchError {
 // batchCode is what batch operations say of an error with one of their items.
 // known is false for an error that is not about the item.
 func batchCode(c ivs.Code) (code, message string, known bool) {
-	switch c { //nolint:exhaustive // these are about an item
+	switch c {
 	case ivs.Denied:
 		return "403", "not authorized", true
 	case ivs.NotFound:

@@ -118,8 +118,12 @@ func (c *compat) page() []byte {
 	c.line("operations and members that the source code knows, so that it cannot promise what")
 	c.line("is not there.")
 	c.line("Every one of the %d operations is routed; its signature is checked and its input", len(c.operations))
-	c.line("is validated. %d of them are available. The others answer", available)
-	c.line("`ValidationException` (400), `<Operation> is not available in this version of openivs`.\n")
+	if missing := len(c.operations) - available; missing == 0 {
+		c.line("is validated. All of them are available.\n")
+	} else {
+		c.line("is validated. %d of them are available. The others answer", available)
+		c.line("`ValidationException` (400), `<Operation> is not available in this version of openivs`.\n")
+	}
 	c.line("## Operations\n\n| operation | request | success | this version |\n|---|---|---|---|")
 	for _, op := range c.operations {
 		c.line("| [%s](#%s) | `%s %s` | %d | %s |", op.name, strings.ToLower(op.name), op.Method, op.Path, op.Status, c.status(op.name))
@@ -131,8 +135,7 @@ func (c *compat) page() []byte {
 		c.line("\n### %s\n\n%s. Errors: %s.\n", op.name, capital(c.status(op.name)), strings.Join(op.Errors, ", "))
 		c.members(op, c.byName(op.in), c.byName(op.out))
 	}
-	c.line("\n## Members of the types\n")
-	c.line("Types that only operations which are not available use are marked so.")
+	c.line("\n## Members of the types")
 	for _, s := range c.structs[2*len(c.operations):] {
 		c.line("\n### %s\n", s.shape)
 		if !c.used(s) {

@@ -26,7 +26,10 @@ func TestBucket(t *testing.T) {
 				}
 				return b, err == nil
 			},
-			Keys: func(t testing.TB) []string { return files(t, dir) },
+			Keys: func(t testing.TB) []string {
+				t.Helper()
+				return files(t, dir)
+			},
 		}
 	})
 }

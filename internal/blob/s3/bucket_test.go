@@ -171,18 +171,20 @@ func TestProbeReadsAnswers(t *testing.T) {
 func TestHostileStores(t *testing.T) {
 	become(t, s3test.Root())
 	for name, handle := range map[string]func(net.Conn){
-		"hangs up":         func(net.Conn) {},
-		"speaks nonsense":  func(c net.Conn) { _, _ = io.WriteString(c, "220 welcome\r\n") },
-		"says nothing":     func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
-		"an endless head":  func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\n", "X: "+strings.Repeat("x", 1000)+"\r\n") },
-		"an endless error": func(c net.Conn) { endless(c, "HTTP/1.1 500 No\r\nConnection: close\r\nContent-Type: application/xml\r\n\r\n", "<a>") },
+		"hangs up":        func(net.Conn) {},
+		"speaks nonsense": func(c net.Conn) { _, _ = io.WriteString(c, "220 welcome\r\n") },
+		"says nothing":    func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+		"an endless head": func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\n", "X: "+strings.Repeat("x", 1000)+"\r\n") },
+		"an endless error": func(c net.Conn) {
+			endless(c, "HTTP/1.1 500 No\r\nConnection: close\r\nContent-Type: application/xml\r\n\r\n", "<a>")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer ln.Close() //nolint:errcheck // nothing is left to say
+			defer ln.Close()
 			go func() {
 				for {
 					c, err := ln.Accept()

@@ -72,6 +72,7 @@ func wantKeys(t *testing.T, s Store, want int) {
 }
 
 func putIsThere(t *testing.T, s Store) {
+	t.Helper()
 	large := strings.Repeat("0123456789abcdef", 1<<17) // 2 MiB
 	mustPut(t, s, "ivs/v1/123456789012/AsXego4U6tnj/2020/6/23/20/12/j8Z9O91ndcVs/media/hls/720p60/0.ts", large)
 	mustPut(t, s, "empty", "")
@@ -81,6 +82,7 @@ func putIsThere(t *testing.T, s Store) {
 }
 
 func lastWins(t *testing.T, s Store) {
+	t.Helper()
 	for _, body := range []string{"first, longer", "second"} {
 		mustPut(t, s, "a/b.m3u8", body)
 		wantBody(t, s, "a/b.m3u8", body)
@@ -89,6 +91,7 @@ func lastWins(t *testing.T, s Store) {
 }
 
 func anyKey(t *testing.T, s Store) {
+	t.Helper()
 	keys := []string{"a b", "ü/日本.ts", "a+b=c&d?e#f%2F", "...", "-", "a/.hidden", "'quoted'(1)", strings.Repeat("d/", 100) + "deep"}
 	for i, k := range keys {
 		mustPut(t, s, k, fmt.Sprint("body ", i))
@@ -100,6 +103,7 @@ func anyKey(t *testing.T, s Store) {
 }
 
 func badKey(t *testing.T, s Store) {
+	t.Helper()
 	for _, k := range []string{
 		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\x00b",
 		strings.Repeat("k", 1025), strings.Repeat("k/", 512) + "k",
@@ -125,6 +129,7 @@ func (f failing) Read(p []byte) (int, error) {
 }
 
 func failingBody(t *testing.T, s Store) {
+	t.Helper()
 	mustPut(t, s, "a/b", "old")
 	if err := s.Put(t.Context(), "a/b", failing{strings.NewReader(strings.Repeat("x", 1000))}, 1000); !errors.Is(err, errBroken) {
 		t.Errorf("Put: %v, want %v beneath", err, errBroken)
@@ -137,6 +142,7 @@ func failingBody(t *testing.T, s Store) {
 }
 
 func wrongSize(t *testing.T, s Store) {
+	t.Helper()
 	mustPut(t, s, "a", "old")
 	for _, size := range []int64{0, 2, 4, 1 << 40} {
 		if err := s.Put(t.Context(), "a", strings.NewReader("new"), size); err == nil {
@@ -147,6 +153,7 @@ func wrongSize(t *testing.T, s Store) {
 }
 
 func together(t *testing.T, s Store) {
+	t.Helper()
 	const writers = 8
 	bodies := make([][]byte, writers)
 	var wg sync.WaitGroup
@@ -183,6 +190,7 @@ func (s stalling) Read(p []byte) (int, error) {
 }
 
 func over(t *testing.T, s Store) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	body := stalling{strings.NewReader(strings.Repeat("x", 1<<20)), cancel}
 	if err := s.Put(ctx, "while/reading", body, 1<<20); !errors.Is(err, context.Canceled) {
@@ -195,6 +203,7 @@ func over(t *testing.T, s Store) {
 }
 
 func probe(t *testing.T, s Store) {
+	t.Helper()
 	mustPut(t, s, "a", "old")
 	for range 2 {
 		if err := s.Probe(t.Context()); err != nil {

@@ -113,7 +113,7 @@ func freeAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close() //nolint:errcheck // it only told a number
+	defer ln.Close()
 	return ln.Addr().String()
 }
 

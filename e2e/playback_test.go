@@ -113,8 +113,8 @@ func watched(t *testing.T, address string, length time.Duration) {
 	if out, err := decode.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("decoding what was played: %v\n%s", err, out)
 	}
-	if p := ffprobe(t, address); len(p.Streams) != 2 {
-		t.Errorf("ffprobe sees %d streams, want picture and sound", len(p.Streams))
+	if p := ffprobe(t, address); len(p.Streams) != 3 {
+		t.Errorf("ffprobe sees %d streams, want picture, sound and metadata", len(p.Streams))
 	}
 }
 

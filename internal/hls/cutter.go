@@ -56,6 +56,7 @@ type cutter struct {
 	heard    media.Ticks // where the newest audio of its timeline ends
 	last     media.Ticks // where its newest picture is shown
 	frame    media.Ticks // from one picture to the next, newest measure
+	even     bool        // the measure before was the same
 	frames   int64       // pictures in the segment
 	origin   media.Ticks // where the timeline begins
 	date     time.Time   // wall clock of origin
@@ -102,7 +103,7 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) e
 		}
 	}
 	if c.frames > 0 && shown > c.last {
-		c.frame = c.smooth(shown - c.last)
+		c.measure(shown - c.last)
 	}
 	c.last = shown
 	c.frames++
@@ -116,14 +117,16 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) e
 	return nil
 }
 
-// smooth returns the measure of a frame: what the bitstream says, if the step
-// between two pictures differs from it by no more than rounding does.
-func (c *cutter) smooth(step media.Ticks) media.Ticks {
+// measure takes the step from one picture to the next. It is what the bitstream
+// says if it differs from that by no more than rounding does.
+func (c *cutter) measure(step media.Ticks) {
 	const rounding = 3 * media.Clock / 2000
 	if f := stated(c.video); f > 0 && step-f < rounding && f-step < rounding {
-		return f
+		step = f
 	}
-	return min(step, maxFrame)
+	step = min(step, max(maxFrame, c.parts.length))
+	c.even = step-c.frame < rounding && c.frame-step < rounding
+	c.frame = step
 }
 
 // stated is from one picture to the next as the bitstream says, or 0.
@@ -192,6 +195,7 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 		}
 		c.video, c.audio, c.init, c.parts.filled = u.Track, audio, nil, false
 		c.frame = cmp.Or(stated(u.Track), usualFrame)
+		c.even = stated(u.Track) > 0
 		if init != nil {
 			c.init = &Init{Number: c.seg.MSN, Data: init}
 		}

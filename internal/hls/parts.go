@@ -88,10 +88,10 @@ func (c *cutter) cutAt(at media.Ticks) {
 }
 
 // cutAfter ends the part if no other picture has room in it: there is no need
-// to wait for one.
+// to wait for one, unless it cannot be told when it will come.
 func (c *cutter) cutAfter() {
 	p := &c.parts
-	if p.wished && c.last+2*c.frame > p.start+p.length+c.frame/4 {
+	if p.wished && c.even && c.last+2*c.frame > p.start+p.length+c.frame/4 {
 		c.endPart(c.last + c.frame)
 	}
 }

@@ -61,9 +61,6 @@ func (s *Snapshot) text(delta bool) *text {
 	return t
 }
 
-// ahead reports whether segments are announced before they are made.
-func (s *Snapshot) ahead() bool { return s.window.Delivery != Whole && !s.Closed }
-
 // inParts reports whether the playlist lists parts.
 func (s *Snapshot) inParts() bool { return s.window.Delivery == Parts && s.PartTarget > 0 }
 
@@ -128,7 +125,7 @@ func (s *Snapshot) render(skipped int) []byte {
 	switch {
 	case s.Ended:
 		return append(b, "#EXT-X-ENDLIST\n"...)
-	case !s.ahead():
+	case s.window.Delivery == Whole:
 		return b
 	}
 	if s.inParts() {

@@ -91,7 +91,6 @@ type Snapshot struct {
 	Segments   []*Segment    // listed, oldest first
 	Open       *Segment      // the parts of what is being made; nil: there are none
 	Ended      bool          // nothing will follow
-	Closed     bool          // nothing will follow from this stream
 
 	window          *Window
 	next            int64       // MSN of what is being made or will be
@@ -242,7 +241,7 @@ func (s *Snapshot) Soon(msn int64, part int) bool {
 func (s *Snapshot) follow() *Snapshot {
 	return &Snapshot{
 		Facts: s.Facts, Target: s.Target, PartTarget: s.PartTarget,
-		Segments: s.Segments, Open: s.Open, Ended: s.Ended, Closed: s.Closed,
+		Segments: s.Segments, Open: s.Open, Ended: s.Ended,
 		window: s.window, next: s.next, left: s.left, size: s.size,
 		discontinuities: s.discontinuities, elapsed: s.elapsed, total: s.total,
 		replaced: make(chan struct{}),
@@ -286,11 +285,12 @@ func (s *Segment) size() (n int64) {
 	return n
 }
 
-// close publishes that nothing will follow: at all, if final.
+// close lets go of what never became a segment. If final, it publishes that
+// nothing will follow.
 func (w *Window) close(final bool) {
 	old := w.Snapshot()
 	s := old.follow()
-	s.Ended, s.Closed = final, true
+	s.Ended = final
 	s.size -= s.Open.size()
 	s.Open = nil
 	w.replace(old, s)

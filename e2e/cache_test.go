@@ -89,11 +89,7 @@ func (o *origin) forget() {
 // describes, in a directory of its own, and returns how to reach it.
 func nginx(t *testing.T, upstream string) *http.Client {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "openivs-nginx-") // shorter than t.TempDir: it has a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	conf, err := os.ReadFile("../deploy/nginx/openivs.conf")
 	if err != nil {
 		t.Fatal(err)

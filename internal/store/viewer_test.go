@@ -67,6 +67,7 @@ func adClauses() []clause {
 		{"a stream has one ad break at a time, with its event", adBreakOne},
 		{"a stream that is over has no ad break", adBreakOver},
 		{"16 breaks at once are one", adBreakRace},
+		{"a save may be repeated over an ad break", adBreakBetween},
 	}
 }
 
@@ -128,5 +129,18 @@ func adBreakRace(t *testing.T, e engine) {
 	}
 	if evs, err := db.SessionEvents(t.Context(), s.StreamID, 100); made != 1 || err != nil || len(evs) != 2 {
 		t.Errorf("%d breaks, %d events, %v; want one of both and the start", made, len(evs), err)
+	}
+}
+
+func adBreakBetween(t *testing.T, e engine) {
+	t.Helper()
+	db := open(t, e.url(t))
+	s := begin(t, db, plain(t, db), noon())
+	start := change(s, ivs.StreamStart, noon())
+	must(t, "SaveSession", db.SaveSession(t.Context(), s, start)) // whose answer is lost
+	must(t, "InsertAdBreak", insertBreak(t, db, s, noon(), time.Second))
+	must(t, "SaveSession", db.SaveSession(t.Context(), s, start))
+	if evs, err := db.SessionEvents(t.Context(), s.StreamID, 10); err != nil || len(evs) != 3 {
+		t.Errorf("%d events, %v, want three", len(evs), err)
 	}
 }

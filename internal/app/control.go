@@ -60,6 +60,7 @@ func (a *App) joinControl(context.Context) error {
 	a.web = &web{
 		api: &restjson.Handler{
 			Operations: ivsapi.Operations(plane),
+			Claim:      func(r *http.Request) (restjson.Identity, error) { return claimed(signatures.Claim(r)) },
 			Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
 				return a.authenticate(signatures, r, body)
 			},

@@ -51,17 +51,21 @@ func (a *App) lookup(ctx context.Context, id string) (sigv4.Credential, error) {
 func (a *App) authenticate(v *sigv4.Verifier, r *http.Request, body []byte) (restjson.Identity, error) {
 	who, err := v.Verify(r, body)
 	if err != nil {
-		claimed := restjson.Identity{AccessKey: who.AccessKeyID}
-		if refused, ok := errors.AsType[*sigv4.Error](err); ok {
-			err = restjson.Fault{Name: refused.Name, Status: refused.Status, Message: refused.Message}
-		}
-		return claimed, err
+		return claimed(who, err)
 	}
 	k, err := a.db.AccessKey(r.Context(), who.AccessKeyID)
 	if err != nil {
 		return restjson.Identity{AccessKey: who.AccessKeyID}, err
 	}
 	return a.identity(k), nil
+}
+
+// claimed is what the verifier said of a request, as the protocol has it.
+func claimed(who sigv4.Identity, err error) (restjson.Identity, error) {
+	if refused, ok := errors.AsType[*sigv4.Error](err); ok {
+		err = restjson.Fault{Name: refused.Name, Status: refused.Status, Message: refused.Message}
+	}
+	return restjson.Identity{AccessKey: who.AccessKeyID}, err
 }
 
 // identity is an access key as policies and their refusals name its owner.

@@ -57,26 +57,47 @@ type Identity struct {
 // if the request is at fault; beside an error stands what r claims, if it can be
 // read.
 func (v *Verifier) Verify(r *http.Request, body []byte) (Identity, error) {
+	c, err := v.claim(r)
+	if err != nil {
+		return c.identity(), err
+	}
+	return c.identity(), v.checkSignature(r, body, c.auth, c.at, c.cred.SecretAccessKey)
+}
+
+// Claim does of Verify what needs no body: all but the signature.
+func (v *Verifier) Claim(r *http.Request) (Identity, error) {
+	c, err := v.claim(r)
+	return c.identity(), err
+}
+
+// A claim is what a request says of who signed it, and what we know of them.
+type claim struct {
+	auth authorization
+	at   time.Time
+	cred Credential
+}
+
+func (c *claim) identity() Identity {
+	return Identity{AccessKeyID: c.auth.accessKeyID, Service: c.auth.service}
+}
+
+func (v *Verifier) claim(r *http.Request) (c claim, err error) {
 	auth, err := readAuthorization(r)
 	if err != nil {
-		return Identity{}, err
+		return c, err
 	}
-	who := Identity{AccessKeyID: auth.accessKeyID, Service: auth.service}
+	c.auth = auth
 	if err := v.checkScope(auth); err != nil {
-		return who, err
+		return c, err
 	}
-	at, err := requestTime(r)
-	if err != nil {
-		return who, err
+	if c.at, err = requestTime(r); err != nil {
+		return c, err
 	}
-	if err := v.checkTime(auth, at, time.Now()); err != nil {
-		return who, err
+	if err := v.checkTime(auth, c.at, time.Now()); err != nil {
+		return c, err
 	}
-	cred, err := v.credential(r, auth.accessKeyID)
-	if err != nil {
-		return who, err
-	}
-	return who, v.checkSignature(r, body, auth, at, cred.SecretAccessKey)
+	c.cred, err = v.credential(r, auth.accessKeyID)
+	return c, err
 }
 
 // checkScope holds the credential to the place this server serves.

@@ -228,6 +228,10 @@ func TestVerifyRefuses(t *testing.T) {
 			if got := fmt.Sprintf("%s %d %s", e.Name, e.Status, e.Message); !strings.Contains(got, c.want) {
 				t.Errorf("refused with %q, want %q in it", got, c.want)
 			}
+			late := e.Reason == sigv4.BadSignature || e.Reason == sigv4.BodyMismatch || e.Reason == sigv4.BadTarget || e.Reason == sigv4.TooLarge
+			if _, early := v.Claim(r); late != (early == nil) || !late && reason(t, early).Reason != c.why {
+				t.Errorf("before the body: %v", early)
+			}
 		})
 	}
 }

@@ -1,14 +1,18 @@
 package restjson
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"strconv"
 	"sync"
 	"time"
+
+	"openivs/internal/limit"
 )
 
 // An exchange holds the memory of one request and its answer, for reuse.
@@ -18,6 +22,9 @@ type exchange struct {
 	decoder Decoder
 
 	input, output any // of the operation, once they are known
+
+	from netip.Prefix // who sent it
+	held int64        // bytes of the budget for bodies
 }
 
 // maxKept is the most memory that waits for the next request, in bytes.
@@ -40,24 +47,42 @@ func (p *exchangePool) put(x *exchange) {
 	}
 }
 
-const firstRead = 512 // bytes to begin a body with when its length is unknown
+const (
+	firstRead = 512 // bytes to begin a body with
 
-// read reads the body of r, at most limit bytes of it, and for no longer than
-// patience.
-func (x *exchange) read(w http.ResponseWriter, r *http.Request, limit int64, patience time.Duration) error {
+	// smallBody is how many bytes of a body are read of anybody: a connection
+	// costs as much.
+	smallBody = 4 << 10
+)
+
+// read reads the body of r within the limits of h, and notes in c who claims to
+// have sent it.
+func (x *exchange) read(h *Handler, w http.ResponseWriter, r *http.Request, c *call) error {
 	x.body = x.body[:0]
-	if r.ContentLength > limit {
-		return tooLarge(limit)
+	most := cmp.Or(h.MaxBody, defaultMaxBody)
+	if r.ContentLength > most {
+		return tooLarge(most)
 	}
 	if r.Body == nil || r.ContentLength == 0 {
 		return nil
 	}
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Now().Add(patience)) // a writer without deadlines is a test's
-	err := x.readAll(r.Body, limit, r.ContentLength)
+	if h.Claim != nil && (r.ContentLength < 0 || r.ContentLength > smallBody) {
+		var err error
+		if c.caller, err = h.Claim(r); err != nil {
+			return err
+		}
+	}
+	x.from = limit.NetworkOf(r.RemoteAddr)
+	if !x.hold(h, cap(x.body)) {
+		x.body = nil
+	}
+	patience := cmp.Or(h.BodyTimeout, defaultBodyTimeout)
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(patience)) // a writer without deadlines is a test's
+	err := x.readAll(h, r.Body, most, r.ContentLength)
 	switch {
 	case err == nil:
-		_ = c.SetReadDeadline(time.Time{}) // the operation has its own time
+		_ = control.SetReadDeadline(time.Time{}) // the operation has its own time
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Fault{Name: "RequestTimeoutException", Status: http.StatusRequestTimeout, Message: "The request body did not arrive within " + patience.String() + "."}
@@ -68,25 +93,53 @@ func (x *exchange) read(w http.ResponseWriter, r *http.Request, limit int64, pat
 	}
 }
 
-func (x *exchange) readAll(body io.Reader, limit, announced int64) error {
-	if need := max(announced+1, firstRead); int64(cap(x.body)) < need {
-		x.body = make([]byte, 0, need)
-	}
+// readAll reads a body of at most so many bytes, of which so many were announced,
+// or -1. What is set aside for it grows with what has come.
+func (x *exchange) readAll(h *Handler, body io.Reader, most, announced int64) error {
 	for {
+		if len(x.body) == cap(x.body) {
+			size := min(max(2*int64(cap(x.body)), firstRead), most+1)
+			if whole := announced + 1; whole > int64(cap(x.body)) {
+				size = min(size, whole)
+			}
+			if !x.hold(h, int(size)) {
+				return crowded()
+			}
+			x.body = append(make([]byte, 0, size), x.body...)
+		}
 		n, err := body.Read(x.body[len(x.body):cap(x.body)])
 		x.body = x.body[:len(x.body)+n]
 		switch {
-		case int64(len(x.body)) > limit:
-			return tooLarge(limit)
+		case int64(len(x.body)) > most:
+			return tooLarge(most)
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, io.ErrUnexpectedEOF):
 			return Fault{Name: "MalformedHttpRequestException", Status: http.StatusBadRequest, Message: "The request body could not be read."}
 		case err != nil:
 			return err
-		case len(x.body) == cap(x.body):
-			x.body = append(x.body, 0)[:len(x.body)]
 		}
+	}
+}
+
+// hold takes what a buffer of n bytes costs out of the budget, if that has it.
+func (x *exchange) hold(h *Handler, n int) bool {
+	if n <= smallBody+1 { // a byte more, to see the end
+		return true
+	}
+	more := int64(n) - x.held
+	if more > 0 && !h.bodies.Acquire(x.from, more, cmp.Or(h.MaxBodies, defaultMaxBodies), cmp.Or(h.MaxBodiesPerAddr, defaultMaxBodiesPerAddr)) {
+		return false
+	}
+	x.held += max(more, 0)
+	return true
+}
+
+// letGo gives back what the body took out of the budget.
+func (x *exchange) letGo(h *Handler) {
+	if x.held > 0 {
+		h.bodies.Release(x.from, x.held)
+		x.held = 0
 	}
 }
 
@@ -94,6 +147,14 @@ func tooLarge(limit int64) Fault {
 	return Fault{
 		Name: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
 		Message: "The request body has more than " + strconv.FormatInt(limit, 10) + " bytes.",
+	}
+}
+
+// crowded answers a body that there is no room for. SDKs try again.
+func crowded() Fault {
+	return Fault{
+		Name: "ServiceUnavailableException", Status: http.StatusServiceUnavailable,
+		Message: "Too many large requests are being read. Try again in a moment.",
 	}
 }
 

@@ -1,7 +1,6 @@
 package restjson
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"openivs/internal/limit"
 )
 
 // A Handler serves the operations of an API. Its fields are set before the
@@ -24,6 +25,11 @@ import (
 type Handler struct {
 	// Operations are what a generated Operations function returns. Required.
 	Operations []Operation
+
+	// Claim says who claims to have signed r, and refuses what Authenticate would
+	// refuse whatever the body. It is asked before a body that is not small is
+	// read. nil: every such body is read.
+	Claim func(r *http.Request) (Identity, error)
 
 	// Authenticate says who signed r, whose body is body and good until it
 	// returns. Required. A Fault is answered as it stands, any other error as
@@ -48,16 +54,22 @@ type Handler struct {
 	MaxBody     int64         // bytes of a request body; 0: 1 MiB
 	BodyTimeout time.Duration // for a request body to arrive; 0: 20 s
 
+	MaxBodies        int64 // bytes that bodies take at a time, small ones left out; 0: 64 MiB
+	MaxBodiesPerAddr int64 // the same of one IPv4 address or IPv6 /64; 0: 16 MiB
+
 	once      sync.Once
 	routes    map[string][]*Operation // by path
 	labelled  []*Operation            // those whose path ends in a label
 	exchanges exchangePool
 	packers   packerPool
+	bodies    limit.Counter // bytes
 }
 
 const (
-	defaultMaxBody     = 1 << 20
-	defaultBodyTimeout = 20 * time.Second
+	defaultMaxBody          = 1 << 20
+	defaultBodyTimeout      = 20 * time.Second
+	defaultMaxBodies        = 64 << 20
+	defaultMaxBodiesPerAddr = 16 << 20
 )
 
 // ServeHTTP serves one request. A panic of an operation is answered with 500.
@@ -88,6 +100,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Input: x.input, Output: x.output, Fault: fault,
 		})
 	}
+	x.letGo(h)
 	h.exchanges.put(x)
 }
 
@@ -129,8 +142,7 @@ func (h *Handler) do(ctx context.Context, w http.ResponseWriter, r *http.Request
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
-	err = x.read(w, r, cmp.Or(h.MaxBody, defaultMaxBody), cmp.Or(h.BodyTimeout, defaultBodyTimeout))
-	if err != nil {
+	if err = x.read(h, w, r, c); err != nil {
 		hangUp(w, r)
 		return err
 	}
@@ -179,7 +191,7 @@ func (h *Handler) translate(ctx context.Context, op *Operation, c *call, err err
 			f.Name = "InternalServerException"
 		}
 	}
-	if f.Status >= http.StatusInternalServerError {
+	if f.Status >= http.StatusInternalServerError && f != crowded() { // clients alone bring that about
 		h.report(ctx, op, c, err)
 	}
 	return f

@@ -169,7 +169,9 @@ func TestBodiesReturnWhatTheyTook(t *testing.T) {
 func TestStrangersBodiesAreNotRead(t *testing.T) {
 	h := handler(new(service))
 	refusal := restjson.Fault{Name: "UnrecognizedClientException", Status: http.StatusForbidden, Message: "no"}
-	h.Claim = func(*http.Request) (restjson.Identity, error) { return restjson.Identity{AccessKey: "AKIACLAIMED"}, refusal }
+	h.Claim = func(*http.Request) (restjson.Identity, error) {
+		return restjson.Identity{AccessKey: "AKIACLAIMED"}, refusal
+	}
 	var said restjson.Identity
 	h.Audit = func(r *restjson.Record) { said = r.Caller }
 	h.Authenticate = func(*http.Request, []byte) (restjson.Identity, error) { return restjson.Identity{}, refusal }

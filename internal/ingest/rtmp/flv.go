@@ -31,7 +31,7 @@ type demuxer struct {
 	video track
 	audio track
 
-	heard   time.Time // when coded media last arrived
+	heard   time.Time // when a unit was last passed on
 	dropped int       // units that came before their codec header
 	bad     int       // malformed tags
 	badRun  int       // since the last good one
@@ -70,7 +70,6 @@ func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
 		d.video.now, d.video.prefix = t, prefix
 		d.setTracks()
 	case packetMedia:
-		d.heard = at
 		if d.video.now == nil {
 			d.dropped++
 			return nil
@@ -109,7 +108,6 @@ func (d *demuxer) audioTag(body []byte, ts uint32, at time.Time) error {
 		if len(data) == 0 {
 			return nil
 		}
-		d.heard = at
 		if d.audio.now == nil {
 			d.dropped++
 			return nil
@@ -130,6 +128,7 @@ func (d *demuxer) write(t *track, u media.Unit, ts uint32, cts int32) error {
 		dts = t.last + 1
 	}
 	t.last, t.any = dts, true
+	d.heard = u.At
 	u.Track, u.DTS, u.PTS = t.now, dts, dts+media.Ticks(cts)*(media.Clock/1000)
 	return d.out.WriteUnit(u)
 }

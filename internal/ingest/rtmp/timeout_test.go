@@ -127,6 +127,56 @@ func TestAPublisherWithoutMediaIsEnded(t *testing.T) {
 	})
 }
 
+// What nobody could ever play is no media, however much of it comes.
+func TestAPublisherWithoutUsableMediaIsEnded(t *testing.T) {
+	header := video(0, rtmptest.VideoHeader(rtmptest.AVC720p30))
+	for _, tc := range []struct {
+		name  string
+		first []rtmptest.Message
+		again func(ts uint32) rtmptest.Message
+	}{
+		{"video without its header", nil, func(ts uint32) rtmptest.Message { return video(ts, rtmptest.Frame(5, 100, 0)) }},
+		{"audio without its header", nil, func(ts uint32) rtmptest.Message { return audio(ts, rtmptest.Sound(100)) }},
+		{"headers alone", []rtmptest.Message{header}, func(uint32) rtmptest.Message { return header }},
+		{"NAL units that hold no picture", []rtmptest.Message{header}, func(ts uint32) rtmptest.Message { return video(ts, rtmptest.Frame(6, 100, 0)) }},
+		{"NAL units that are cut off", []rtmptest.Message{header}, func(ts uint32) rtmptest.Message {
+			whole := rtmptest.Frame(1, 100, 0)
+			return video(ts, whole[:len(whole)-1])
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGate()
+				c, wait := piped(t.Context(), t, &rtmp.Server{Gate: g})
+				if _, err := c.Publish("app", "sk_1"); err != nil {
+					t.Fatal(err)
+				}
+				p := <-g.admitted
+				start := time.Now()
+				sent := make(chan struct{})
+				go func() {
+					defer close(sent)
+					err := c.Send(tc.first...)
+					for ts := uint32(0); err == nil && ts < 60_000; ts += 1000 {
+						<-time.After(time.Second)
+						err = c.Send(tc.again(ts))
+					}
+				}()
+				if r, err := c.Expect("onStatus"); err != nil || r.Description != "no media came for 30s" {
+					t.Errorf("got %+v, %v", r, err)
+				}
+				<-p.ended
+				if took := time.Since(start); took < 30*time.Second || took > 31*time.Second {
+					t.Errorf("ended after %v, want 30 s", took)
+				}
+				c.Conn.Close()
+				wait()
+				<-sent
+			})
+		})
+	}
+}
+
 func TestAPublisherThatTakesNoAnswersIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()

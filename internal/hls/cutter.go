@@ -29,6 +29,8 @@ const (
 	usualFrame = media.Clock / 30
 	// maxFrame is the longest that a last picture is taken to be shown.
 	maxFrame = media.Clock / 6
+	// spareRoom is the part of a segment's size that the next may be larger.
+	spareRoom = 16
 	// fragment is how long the fragments of an MP4 segment are that has no parts.
 	fragment = media.Clock
 )
@@ -42,7 +44,7 @@ type cutter struct {
 	window *Window
 	target media.Ticks // length of a segment
 	mux    muxer
-	buf    []byte // the part, or the segment without parts, that is being written
+	buf    []byte // the segment that is being written
 
 	video, audio *media.Track  // of the segment; video is nil before the first
 	init         *Init         // of the tracks; nil if they need none
@@ -145,7 +147,7 @@ func (c *cutter) cutBefore(u media.Unit, shown media.Ticks, audio *media.Track) 
 		c.stop() // the pictures have a hole that no segment may span
 	case u.Key && (length >= c.target-c.target/early || audio != c.audio && length > 0 || !c.seg.Key),
 		length+c.frame/2 > c.longest(),
-		c.seg.size()+int64(len(c.buf)+c.mux.held()) >= maxSegment,
+		len(c.buf)+c.mux.held() >= maxSegment,
 		c.hurried():
 		c.finish(shown)
 	default:
@@ -193,7 +195,8 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 		if err != nil {
 			return fmt.Errorf("begin a segment: %w", err)
 		}
-		c.video, c.audio, c.init, c.parts.filled = u.Track, audio, nil, false
+		c.video, c.audio, c.init = u.Track, audio, nil
+		c.buf, c.parts.filled = c.buf[:0], false // what was heard before is of other tracks
 		c.frame = cmp.Or(stated(u.Track), usualFrame)
 		c.even = stated(u.Track) > 0
 		if init != nil {
@@ -281,7 +284,7 @@ func (c *cutter) addData(u media.Unit, shown media.Ticks) bool {
 func (c *cutter) fill() {
 	if !c.parts.filled {
 		c.parts.filled = true
-		c.buf = c.mux.begin(c.buf[:0])
+		c.buf = c.mux.begin(c.buf)
 	}
 }
 
@@ -304,12 +307,12 @@ func (c *cutter) finish(end media.Ticks) {
 		end = c.endParts(end)
 	} else {
 		c.buf = c.mux.end(c.buf, end-c.last)
-		c.parts.filled = false
+		c.parts.from, c.parts.filled = len(c.buf), false
 	}
 	c.open = false
 	seg := c.seg
 	seg.Duration = max(end-c.start, 1)
-	seg.join(c.buf)
+	seg.settle(c.take())
 	c.until = seg.Date.Add(seg.Duration.Duration())
 	if c.declared == 0 {
 		c.declared = c.declare(seg)
@@ -325,22 +328,30 @@ func (c *cutter) finish(end media.Ticks) {
 	c.seg.MSN++
 }
 
-// join makes one piece of a segment: of its parts, which become pieces of it,
-// or of what it was written to, which is used again.
-func (s *Segment) join(whole []byte) {
+// take returns what the segment was written to, and makes room for the next: as
+// much as this one took and a little more. What is too large by more than that
+// is copied, so that no window keeps much that is empty.
+func (c *cutter) take() []byte {
+	n := c.parts.from
+	data, rest, spare := c.buf[:n:n], c.buf[n:], n/spareRoom
+	if cap(c.buf)-n > 2*spare {
+		data = bytes.Clone(data)
+	}
+	c.buf = append(make([]byte, 0, n+spare), rest...) // another: viewers have parts of the old
+	c.parts.from = 0
+	return data
+}
+
+// settle gives a segment its data, of which its parts become pieces.
+func (s *Segment) settle(data []byte) {
+	s.Data = data
 	if s.Parts == nil {
-		s.Data = bytes.Clone(whole)
 		return
 	}
-	pieces := make([][]byte, len(s.Parts))
-	for i, p := range s.Parts {
-		pieces[i] = p.Data
-	}
-	s.Data = bytes.Join(pieces, nil)
 	list, at := make([]Part, len(s.Parts)), 0
 	for i, p := range s.Parts {
 		n := at + len(p.Data)
-		p.Data = s.Data[at:n:n]
+		p.Data = data[at:n:n]
 		list[i], at = p, n
 	}
 	s.Parts = list

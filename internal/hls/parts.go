@@ -1,7 +1,6 @@
 package hls
 
 import (
-	"bytes"
 	"math"
 
 	"openivs/internal/media"
@@ -20,6 +19,7 @@ type parts struct {
 	fixed  bool        // a part was published, the length cannot change any more
 
 	start    media.Ticks // where the part begins
+	from     int         // and in the cutter's buffer
 	filled   bool        // something is in it
 	pictures int
 	key      bool // its first picture is a keyframe
@@ -113,12 +113,13 @@ func (c *cutter) closePart(end media.Ticks) {
 	p := &c.parts
 	end = min(max(end, p.start+1), p.start+p.length)
 	c.buf = c.mux.end(c.buf, end-c.last)
+	n := len(c.buf)
 	c.seg.Parts = append(c.seg.Parts, Part{
 		Duration:    end - p.start,
 		Independent: p.key && p.pictures > 0,
-		Data:        bytes.Clone(c.buf), // of exactly its size; buf is used again
+		Data:        c.buf[p.from:n:n], // which nothing writes to again: what follows goes behind it
 	})
-	p.start, p.filled, p.pictures, p.key, p.fixed = end, false, 0, false, true
+	p.start, p.from, p.filled, p.pictures, p.key, p.fixed = end, n, false, 0, false, true
 }
 
 // endParts ends the parts of a segment that is to end at a time, and returns

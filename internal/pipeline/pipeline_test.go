@@ -243,25 +243,45 @@ func BenchmarkPipeline(b *testing.B) {
 	slice := mediatest.Join(make([]byte, 2_500_000/8/mediatest.Rate))
 	sound := make([]byte, 341)
 	var units []media.Unit
+	size := int64(0)
 	for u := range clip.Units(30 * time.Second) {
 		if u.Data = sound; u.Track.Kind == media.Video {
 			u.Data = slice
 		}
+		size += int64(len(u.Data))
 		units = append(units, u)
 	}
-	b.ReportAllocs()
-	shift := media.Ticks(0)
-	var builder pipeline.Builder
-	p := open(b, &builder, session("st-1a"))
-	for b.Loop() {
-		for _, u := range units {
-			u.PTS += shift
-			u.DTS += shift
-			if err := p.WriteUnit(u); err != nil {
-				b.Fatal(err)
+	for _, format := range []struct {
+		name      string
+		container ivs.ContainerFormat
+		latency   ivs.LatencyMode
+		parts     bool
+	}{
+		{"TS", ivs.TS, ivs.LatencyNormal, false},
+		{"TS ahead", ivs.TS, ivs.LatencyLow, false},
+		{"TS in parts", ivs.TS, ivs.LatencyLow, true},
+		{"MP4", ivs.FragmentedMP4, ivs.LatencyNormal, false},
+		{"MP4 in parts", ivs.FragmentedMP4, ivs.LatencyLow, false},
+	} {
+		b.Run(format.name, func(b *testing.B) {
+			builder := pipeline.Builder{PartsInTS: format.parts}
+			s := session("st-1a")
+			s.Channel.Channel.Container, s.Channel.Channel.Latency = format.container, format.latency
+			p := open(b, &builder, s)
+			shift := media.Ticks(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, u := range units {
+					u.PTS += shift
+					u.DTS += shift
+					if err := p.WriteUnit(u); err != nil {
+						b.Fatal(err)
+					}
+				}
+				shift += 30 * media.Clock
 			}
-		}
-		shift += 30 * media.Clock
+			b.ReportMetric(float64(len(units)), "units/op")
+			b.SetBytes(size)
+		})
 	}
-	b.ReportMetric(float64(len(units)), "units/op")
 }

@@ -183,6 +183,12 @@ func (d *disk) OpenSessions(context.Context) ([]ivs.Session, error) {
 	return open, nil
 }
 
+func (d *disk) SessionEvents(_ context.Context, id string, limit int) ([]ivs.Event, error) {
+	evs := d.log(id)
+	slices.Reverse(evs)
+	return evs[:min(limit, len(evs))], nil
+}
+
 func (d *disk) ForgetSessions(_ context.Context, before time.Time, limit int) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -254,6 +260,11 @@ func (s *store) SaveSession(ctx context.Context, v ivs.Session, evs ...ivs.Event
 
 func (s *store) Checkpoint(ctx context.Context, lastMedia map[string]time.Time) error {
 	return s.call(ctx, "checkpoint", func() error { return s.under.Checkpoint(ctx, lastMedia) })
+}
+
+func (s *store) SessionEvents(ctx context.Context, id string, limit int) (evs []ivs.Event, err error) {
+	err = s.call(ctx, "events", func() error { evs, err = s.under.SessionEvents(ctx, id, limit); return err })
+	return evs, err
 }
 
 func (s *store) OpenSessions(ctx context.Context) (open []ivs.Session, err error) {

@@ -115,8 +115,10 @@ func (r *Registry) sweep(ctx context.Context) error {
 }
 
 // Recover ends the sessions that a server which died left open, at the time of
-// their last media. It comes before the first Admit and may be repeated: what
-// is stored already is not stored again.
+// their last media, which is known to two seconds. Where an event came after
+// that, as Starvation Start does, the end is not before it: the events of a
+// session never go back in time. Recover comes before the first Admit and may be
+// repeated: what is stored already is not stored again.
 func (r *Registry) Recover(ctx context.Context) error {
 	tctx, cancel := context.WithTimeout(ctx, r.storeWait())
 	open, err := r.Store.OpenSessions(tctx)
@@ -125,11 +127,7 @@ func (r *Registry) Recover(ctx context.Context) error {
 		return fmt.Errorf("list open sessions: %w", err)
 	}
 	for _, s := range open {
-		evs := lay(&s)
-		tctx, cancel := context.WithTimeout(ctx, r.storeWait())
-		err := r.Store.SaveSession(tctx, s, evs...)
-		cancel()
-		if err != nil {
+		if err := r.conclude(ctx, &s); err != nil {
 			return fmt.Errorf("end session %s: %w", s.StreamID, err)
 		}
 		r.log().Info("session ended", "channel", s.Channel.Channel.ARN.String(), "session", s.StreamID, "reason", s.Reason)
@@ -137,16 +135,33 @@ func (r *Registry) Recover(ctx context.Context) error {
 	return nil
 }
 
-// lay ends a session that nobody carries any more and returns the events that
-// are missing. A state is stored with its event, so the states tell.
-func lay(s *ivs.Session) []ivs.Event {
+// conclude ends one session that was left open.
+func (r *Registry) conclude(ctx context.Context, s *ivs.Session) error {
+	ctx, cancel := context.WithTimeout(ctx, r.storeWait())
+	defer cancel()
+	stored, err := r.Store.SessionEvents(ctx, s.StreamID, 1)
+	if err != nil {
+		return err
+	}
+	var last time.Time
+	for _, ev := range stored {
+		last = ev.At
+	}
+	evs := lay(s, last)
+	return r.Store.SaveSession(ctx, *s, evs...)
+}
+
+// lay ends a session that nobody carries any more, not before its last event,
+// and returns the events that are missing. A state is stored with its event, so
+// the states tell.
+func lay(s *ivs.Session, last time.Time) []ivs.Event {
 	var evs []ivs.Event
 	if s.IngestEnded.IsZero() {
-		s.IngestEnded = newest(s.Created, s.Started, s.LastMedia)
+		s.IngestEnded = newest(s.Created, s.Started, s.LastMedia, last)
 		s.Reason = restarted
 		evs = append(evs, ivs.NewEvent(*s, ivs.StreamStateChange, ivs.SessionEnded, s.IngestEnded))
 	}
-	s.Ended = s.IngestEnded
+	s.Ended = newest(s.IngestEnded, last)
 	if !s.Started.IsZero() {
 		evs = append(evs, ivs.NewEvent(*s, ivs.StreamStateChange, ivs.StreamEnd, s.Ended))
 	}

@@ -389,6 +389,36 @@ func TestKilledServer(t *testing.T) {
 	})
 }
 
+// A server that is killed while a stream starves has an event that is younger
+// than the last media. The end is not before it.
+func TestKilledServerWhileStarving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := testChannel("")
+		d := newDisk(ch)
+		h := open(t, d)
+		e := h.admit(t, ch)
+		if err := e.send(8 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		wait(10 * time.Second)
+		equal(t, "history before", d.history(e.id), []string{ivs.SessionCreated, ivs.StreamStart, ivs.StarvationStart})
+		h.store.behave(func(string) fault { return failing }) // it is no more
+		if err := build(d).Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "history", d.history(e.id), []string{ivs.SessionCreated, ivs.StreamStart, ivs.StarvationStart, ivs.SessionEnded, ivs.StreamEnd})
+		evs := d.log(e.id)
+		for i := 1; i < len(evs); i++ {
+			if evs[i].At.Before(evs[i-1].At) {
+				t.Errorf("%s at %v comes after %s at %v", evs[i].Name, evs[i].At, evs[i-1].Name, evs[i-1].At)
+			}
+		}
+		if s := d.session(e.id); !s.IngestEnded.Equal(evs[2].At) || !s.Ended.Equal(s.IngestEnded) {
+			t.Errorf("ended %v and %v, want the time of Starvation Start, %v", s.IngestEnded, s.Ended, evs[2].At)
+		}
+	})
+}
+
 // A recovery that dies half-way is completed by the next.
 func TestRecoverInTwoGoes(t *testing.T) {
 	d := newDisk()

@@ -289,7 +289,12 @@ func (w *world) verdict() {
 		if s.Ended.IsZero() || s.Ended.Before(s.IngestEnded) || s.IngestEnded.Before(s.StartTime()) || s.StartTime().Before(s.Created) {
 			w.t.Errorf("%s: created %v, started %v, ingest ended %v, ended %v", s.StreamID, s.Created, s.Started, s.IngestEnded, s.Ended)
 		}
+		var last time.Time
 		for _, ev := range w.disk.log(s.StreamID) {
+			if ev.At.Before(last) {
+				w.t.Errorf("%s: %s at %v, after an event at %v", s.StreamID, ev.Name, ev.At, last)
+			}
+			last = ev.At
 			at := map[string]time.Time{ivs.SessionCreated: s.Created, ivs.StreamStart: s.Started, ivs.SessionEnded: s.IngestEnded, ivs.StreamEnd: s.Ended}
 			if want, ok := at[ev.Name]; ok && !ev.At.Equal(want) {
 				w.t.Errorf("%s: %s at %v, the session says %v", s.StreamID, ev.Name, ev.At, want)

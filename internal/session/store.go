@@ -31,6 +31,9 @@ type Store interface {
 	// OpenSessions returns the sessions without an end.
 	OpenSessions(ctx context.Context) ([]ivs.Session, error)
 
+	// SessionEvents returns at most limit events of a session, the newest first.
+	SessionEvents(ctx context.Context, streamID string, limit int) ([]ivs.Event, error)
+
 	// ForgetSessions deletes at most limit sessions that ended before a time,
 	// with their events, and reports how many.
 	ForgetSessions(ctx context.Context, endedBefore time.Time, limit int) (int, error)

@@ -52,7 +52,8 @@ func (c *envCommand) Run(ctx context.Context, p *program) error {
 }
 
 // exports returns shell commands that set the variables. What a shell may have
-// set for Amazon's own service, and would go before ours, is taken away.
+// set for Amazon's own service or for another server, and would be in the way, is
+// taken away.
 func exports(where app.Endpoints, id, secret, authority string) string {
 	var b strings.Builder
 	b.WriteString("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS\n")
@@ -70,9 +71,11 @@ func exports(where app.Endpoints, id, secret, authority string) string {
 		{"OPENIVS_PLAYBACK", where.Playback},
 		{"OPENIVS_CONSOLE", where.Console},
 	} {
-		if v[1] != "" {
-			fmt.Fprintf(&b, "export %s=%s\n", v[0], quote(v[1]))
+		if v[1] == "" {
+			fmt.Fprintf(&b, "unset %s\n", v[0])
+			continue
 		}
+		fmt.Fprintf(&b, "export %s=%s\n", v[0], quote(v[1]))
 	}
 	return b.String()
 }

@@ -18,6 +18,7 @@ import (
 
 	"openivs/internal/app"
 	"openivs/internal/config"
+	"openivs/internal/lock"
 )
 
 // beOpenivs makes the test binary be the program itself, so that signals and
@@ -228,6 +229,34 @@ func TestAfterKillTheNextStartIsClean(t *testing.T) {
 	}
 }
 
+// What a killed server left behind says nothing of a server that runs.
+func TestAKilledServerIsNotRunning(t *testing.T) {
+	p := start(t, t.TempDir())
+	p.signal(t, syscall.SIGKILL)
+	<-p.exited
+	if _, err := os.Stat(filepath.Join(p.data, "endpoints.json")); err != nil {
+		t.Fatalf("the test looks at nothing: %v", err)
+	}
+	code, stdout, stderr := try(t, environ(), "env", "--data", p.data)
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "no server is running") {
+		t.Errorf("env: exit code %d\nstdout: %s\nstderr: %s", code, stdout, stderr)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if err := os.Chmod(p.data, 0o755); err != nil { //nolint:gosec // as the test wants it
+		t.Fatal(err)
+	}
+	code, out, _ := try(t, environ(), "doctor", "--data", p.data, "--listen", taken.Addr().String())
+	for _, want := range []string{"has mode 0755", "in use by another program"} {
+		if code != exitFailed || !strings.Contains(out, want) {
+			t.Errorf("doctor does not say %q, exit code %d\n%s", want, code, out)
+		}
+	}
+}
+
 func TestASecondServerExitsAndNamesTheFirst(t *testing.T) {
 	p := start(t, t.TempDir())
 	code, _, stderr := try(t, environ(), "serve", "--data", p.data, "--listen", "127.0.0.1:0")
@@ -312,6 +341,15 @@ func directory(t *testing.T) (data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	held, err := lock.Dir(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := held.Release(); err != nil {
+			t.Error(err)
+		}
+	})
 	for name, text := range map[string]string{
 		"endpoints.json": string(body),
 		"credentials":    "[openivs]\naws_access_key_id = AKIA1\naws_secret_access_key = it's $HOME\n",
@@ -361,6 +399,24 @@ func TestEnvIsEvaluatedByAShell(t *testing.T) {
 				t.Errorf("%s, %s: %q, %v; want %q", tc.name, shell, got, err, tc.want)
 			}
 		}
+	}
+}
+
+// A server with an operator's certificate has no authority of its own, and that
+// of another server would be in the way.
+func TestEnvTakesAwayAnAuthorityThatIsNotOurs(t *testing.T) {
+	data := directory(t)
+	if err := os.Remove(filepath.Join(data, "ca.pem")); err != nil {
+		t.Fatal(err)
+	}
+	code, exports, stderr := try(t, environ(), "env", "--data", data)
+	if code != 0 {
+		t.Fatalf("exit code %d, %s", code, stderr)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", exports+`echo "[$AWS_CA_BUNDLE]"`)
+	cmd.Env = append(environ(), "AWS_CA_BUNDLE=/another/ca.pem")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), "[]") {
+		t.Errorf("%s, %v", out, err)
 	}
 }
 

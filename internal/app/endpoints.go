@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"openivs/internal/config"
+	"openivs/internal/lock"
 	"openivs/internal/player"
 )
 
@@ -107,7 +108,8 @@ func (e Endpoints) write(data string) error {
 	return writeFile(filepath.Join(data, endpointsName), private, append(body, '\n'))
 }
 
-// ErrNotRunning says that no server that is ready uses a data directory.
+// ErrNotRunning says that no server that is ready uses a data directory, whatever
+// one that was killed has left there.
 var ErrNotRunning = errors.New("no server is running with this data directory")
 
 // ReadEndpoints returns where the server that uses a data directory is reached.
@@ -118,6 +120,13 @@ func ReadEndpoints(data string) (Endpoints, error) {
 	}
 	if err != nil {
 		return Endpoints{}, err
+	}
+	running, err := lock.DirHeld(data)
+	if err != nil {
+		return Endpoints{}, err
+	}
+	if !running {
+		return Endpoints{}, ErrNotRunning
 	}
 	var e Endpoints
 	return e, json.Unmarshal(body, &e)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,8 +42,39 @@ func File(path string) (*Lock, error) {
 	return &Lock{file: f}, nil
 }
 
+// DirHeld reports whether somebody has the lock of a directory. It changes
+// nothing.
+func DirHeld(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	held := errors.Is(err, syscall.EWOULDBLOCK)
+	if held {
+		err = nil
+	}
+	return held, errors.Join(err, f.Close()) // which gives back what was taken
+}
+
+// A look by DirHeld is in the way for a moment, which is waited for.
+const (
+	looks     = 5
+	lookPause = 10 * time.Millisecond
+)
+
 func take(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for range looks {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		<-time.After(lookPause)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		text, err := io.ReadAll(io.LimitReader(f, maxHolder))
 		if err != nil {

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"openivs/internal/ivs"
 	"openivs/internal/lock"
@@ -70,4 +72,44 @@ func holdLock(t *testing.T) {
 	_, err = os.Stdout.WriteString("locked")
 	must(t, "tell", err)
 	select {} // until killed
+}
+
+// Looking whether a directory is held takes it from nobody.
+func TestWhoLooksIsInNobodysWay(t *testing.T) {
+	dir := t.TempDir()
+	look := func(want bool) {
+		t.Helper()
+		if held, err := lock.DirHeld(dir); err != nil || held != want {
+			t.Errorf("DirHeld = %v, %v; want %v", held, err, want)
+		}
+	}
+	look(false) // there is not even a file
+	var looking sync.WaitGroup
+	done := make(chan struct{})
+	looking.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := lock.DirHeld(dir); err != nil {
+				t.Error(err)
+			}
+			<-time.After(time.Millisecond)
+		}
+	})
+	for range 50 {
+		l, err := lock.Dir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		look(true)
+		if err := l.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	looking.Wait()
+	look(false)
 }

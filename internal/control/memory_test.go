@@ -231,6 +231,9 @@ func (m *memory) DeleteStreamKey(_ context.Context, arn ivs.ARN) error {
 func (m *memory) Session(_ context.Context, channel ivs.ARN, streamID string) (ivs.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, err := m.channel(channel); err != nil {
+		return ivs.Session{}, err
+	}
 	for _, r := range slices.Backward(m.sessions) {
 		if r.v.Channel.Channel.ARN == channel && (streamID == "" || r.v.StreamID == streamID) {
 			return r.v, nil

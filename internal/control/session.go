@@ -16,13 +16,17 @@ const sessionPage = 100
 // GetStreamSession returns what a session was: the one that is asked for, or
 // the newest of the channel.
 func (p *Plane) GetStreamSession(ctx context.Context, in *ivsapi.GetStreamSessionInput) (*ivsapi.GetStreamSessionOutput, error) {
-	// A session outlives its channel in the store, but not in the API.
-	c, err := p.findChannel(ctx, "channelArn", in.ChannelARN)
+	arn, err := p.own(ctx, "channelArn", in.ChannelARN, ivs.KindChannel)
 	if err != nil {
 		return nil, err
 	}
 	id := value(in.StreamID)
-	s, err := p.Store.Session(ctx, c.ARN, id)
+	s, err := p.Store.Session(ctx, arn, id)
+	if ivs.CodeOf(err) == ivs.NotFound { // it may be the channel that is missing
+		if _, err := p.Store.Channel(ctx, arn); err != nil {
+			return nil, storeError(err, in.ChannelARN)
+		}
+	}
 	if err != nil && id == "" {
 		return nil, storeError(err, "stream session of "+in.ChannelARN)
 	}

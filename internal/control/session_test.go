@@ -2,7 +2,9 @@ package control_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -251,4 +253,24 @@ func TestSnapshotDoesNotChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A session that is there says that its channel is: the channel is not read.
+func TestASessionNeedsNoLookAtItsChannel(t *testing.T) {
+	for _, backend := range backends {
+		t.Run(backend.name, func(t *testing.T) {
+			s, v := fixed(t, backend.open(t))
+			s.plane.Store = blind{s.store}
+			for _, id := range []string{v.StreamID, ""} {
+				s.getSession(t, id)
+			}
+		})
+	}
+}
+
+// blind is a store that cannot read channels.
+type blind struct{ backend }
+
+func (blind) Channel(context.Context, ivs.ARN) (ivs.Channel, error) {
+	return ivs.Channel{}, errors.New("a channel was read")
 }

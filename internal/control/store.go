@@ -65,6 +65,7 @@ type StreamKeyStore interface {
 // SessionStore reads what sessions were.
 type SessionStore interface {
 	// Session returns a session of a channel; an empty streamID means the newest.
+	// Those of a deleted channel are not found, though they are kept.
 	Session(ctx context.Context, channel ivs.ARN, streamID string) (ivs.Session, error)
 	// SessionEvents returns at most limit events of a session, the newest first.
 	SessionEvents(ctx context.Context, streamID string, limit int) ([]ivs.Event, error)

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,27 @@ type compat struct {
 	*file
 	source *source           // of the operations
 	notes  map[string]string // by Shape.member
+	shown  *evidence
+
+	clients map[string]gap
+}
+
+// A gap is what a client does not know of the API, by its version.
+type gap struct {
+	Operations []string `json:"operations"`
+	Members    []string `json:"members"` // Shape.member
+}
+
+func readClients(file string) (map[string]gap, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	clients := make(map[string]gap)
+	if err := json.Unmarshal(b, &clients); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return clients, nil
 }
 
 // page writes the whole of it.
@@ -124,15 +146,22 @@ func (c *compat) page() []byte {
 		c.line("is validated. %d of them are available. The others answer", available)
 		c.line("`ValidationException` (400), `<Operation> is not available in this version of openivs`.\n")
 	}
-	c.line("## Operations\n\n| operation | request | success | this version |\n|---|---|---|---|")
+	c.line("The last column says which tests show it, read from the tests themselves:\n")
+	c.line("- `NAME.txtar`, `NAME.golden`: requests and answers as they are on the wire, in")
+	c.line("  `internal/control/testdata`, on SQLite and on PostgreSQL (`TestScripts`)")
+	c.line("- `scenario`: `e2e/sdk/scenario.json`, which the AWS SDKs for Go and JavaScript, boto3")
+	c.line("  and the AWS CLI of Debian go through (`TestEveryOperation`)")
+	c.line("- besides, every member of every request is sent at and beyond each of its limits, and")
+	c.line("  in every wrong type (`TestEveryOperationFollowsTheModel`, `TestNoInputFailsTheServer`)\n")
+	c.line("## Operations\n\n| operation | request | success | this version | tests |\n|---|---|---|---|---|")
 	for _, op := range c.operations {
-		c.line("| [%s](#%s) | `%s %s` | %d | %s |", op.name, strings.ToLower(op.name), op.Method, op.Path, op.Status, c.status(op.name))
+		c.line("| [%s](#%s) | `%s %s` | %d | %s | %s |", op.name, strings.ToLower(op.name), op.Method, op.Path, op.Status, c.status(op.name), c.shown.tests("", op.name))
 	}
 	c.line("\n## Members of the operations\n")
 	c.line("`*` marks a required member. A rule that a request breaks is named in the")
 	c.line("`ValidationException` it gets.")
 	for _, op := range c.operations {
-		c.line("\n### %s\n\n%s. Errors: %s.\n", op.name, capital(c.status(op.name)), strings.Join(op.Errors, ", "))
+		c.line("\n### %s\n\n%s. Errors: %s.\n", op.name, capital(c.status(op.name)), c.errors(op))
 		c.members(op, c.byName(op.in), c.byName(op.out))
 	}
 	c.line("\n## Members of the types")
@@ -141,11 +170,12 @@ func (c *compat) page() []byte {
 		if !c.used(s) {
 			c.line("Not available.\n")
 		}
-		c.line("| member | type | rule | this version |\n|---|---|---|---|")
+		c.line("| member | type | rule | this version | tests |\n|---|---|---|---|---|")
 		for _, f := range s.fields {
-			c.row("", s, f, c.used(s))
+			c.row("", s, f, c.used(s), c.typeTests(s, f))
 		}
 	}
+	c.gaps()
 	return slices.Clone(c.Bytes())
 }
 
@@ -161,16 +191,64 @@ func (c *compat) members(op call, in, out *structure) {
 		c.line("No members.")
 		return
 	}
-	c.line("| | member | type | rule | this version |\n|---|---|---|---|---|")
+	c.line("| | member | type | rule | this version | tests |\n|---|---|---|---|---|---|")
 	for _, f := range in.fields {
-		c.row("| request ", in, f, c.source.methods[op.name])
+		c.row("| request ", in, f, c.source.methods[op.name], c.shown.tests(inRequest+f.member, op.name))
 	}
 	for _, f := range out.fields {
-		c.row("| response ", out, f, c.source.methods[op.name])
+		c.row("| response ", out, f, c.source.methods[op.name], c.shown.tests(inResponse+f.member, op.name))
 	}
 }
 
-func (c *compat) row(first string, s *structure, f field, available bool) {
+// errors lists an operation's errors, each with the tests that show it.
+func (c *compat) errors(op call) string {
+	out := make([]string, len(op.Errors))
+	for i, name := range op.Errors {
+		out[i] = name
+		if tests := c.shown.tests(anError+name, op.name); tests != "" {
+			out[i] += " (" + tests + ")"
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// typeTests names the tests that show a member of a type, in whatever operation.
+func (c *compat) typeTests(s *structure, f field) string {
+	var in, out []string
+	for _, op := range c.operations {
+		if c.contains(op.Input, s.shape) {
+			in = append(in, op.name)
+		}
+		if c.contains(op.Output, s.shape) {
+			out = append(out, op.name)
+		}
+	}
+	if tests := c.shown.tests(inResponse+f.member, out...); tests != "" {
+		return tests
+	}
+	return c.shown.tests(inRequest+f.member, in...)
+}
+
+// gaps lists what Debian's clients cannot be tested with.
+func (c *compat) gaps() {
+	c.line("\n## Clients of Debian 12\n")
+	c.line("They are older than the model. What they do not know of it is passed over in tests")
+	c.line("with them; `TestWhatDebiansClientsLack` holds this list to what is installed.")
+	for _, name := range slices.Sorted(maps.Keys(c.clients)) {
+		c.line("\n### %s\n\nOperations: %s.\n", name, strings.Join(c.clients[name].Operations, ", "))
+		byShape := make(map[string][]string)
+		for _, m := range c.clients[name].Members {
+			shape, member, _ := strings.Cut(m, ".")
+			byShape[shape] = append(byShape[shape], member)
+		}
+		c.line("| type | members |\n|---|---|")
+		for _, shape := range slices.Sorted(maps.Keys(byShape)) {
+			c.line("| %s | %s |", shape, strings.Join(byShape[shape], ", "))
+		}
+	}
+}
+
+func (c *compat) row(first string, s *structure, f field, available bool, tests string) {
 	state := "not available"
 	if available {
 		state = cmp.Or(c.notes[s.shape+"."+f.member], c.state(s, f))
@@ -183,7 +261,7 @@ func (c *compat) row(first string, s *structure, f field, available bool) {
 	if rule != "" {
 		rule = "`" + rule + "`"
 	}
-	c.line("%s| `%s`%s | %s | %s | %s |", first, f.member, star, c.typeName(f.Shape), rule, state)
+	c.line("%s| `%s`%s | %s | %s | %s | %s |", first, f.member, star, c.typeName(f.Shape), rule, state, tests)
 }
 
 // state says what the source code does with a member.

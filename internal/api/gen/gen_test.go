@@ -15,12 +15,18 @@ const (
 	notesFile  = "../model/compat.json"
 	serviceDir = "../../control"
 	outDir     = "../ivsapi"
-	compatFile = "../../../docs/compat.md"
+
+	testsDir     = "../../control/testdata"
+	scenarioFile = "../../../e2e/sdk/scenario.json"
+	clientsFile  = "../model/clients.json"
+	compatFile   = "../../../docs/compat.md"
 )
 
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	dir := t.TempDir()
-	o := options{model: modelFile, notes: notesFile, service: serviceDir, out: dir, compat: filepath.Join(dir, "compat.md")}
+	o := options{
+		model: modelFile, notes: notesFile, service: serviceDir, tests: testsDir, scenario: scenarioFile, clients: clientsFile, out: dir, compat: filepath.Join(dir, "compat.md"),
+	}
 	if err := o.run(); err != nil {
 		t.Fatal(err)
 	}

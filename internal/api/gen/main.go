@@ -11,13 +11,16 @@ import (
 	"path/filepath"
 )
 
-//go:generate go run . -model ../model/ivs-api.json -notes ../model/compat.json -service ../../control -out ../ivsapi -compat ../../../docs/compat.md
+//go:generate go run . -model ../model/ivs-api.json -notes ../model/compat.json -service ../../control -tests ../../control/testdata -scenario ../../../e2e/sdk/scenario.json -clients ../model/clients.json -out ../ivsapi -compat ../../../docs/compat.md
 
 func main() {
 	var o options
 	flag.StringVar(&o.model, "model", "", "the model to read")
 	flag.StringVar(&o.notes, "notes", "", "what to say about single members")
 	flag.StringVar(&o.service, "service", "", "the directory of the package whose type Plane has the operations")
+	flag.StringVar(&o.tests, "tests", "", "the directory of that package's scripts of requests and answers")
+	flag.StringVar(&o.scenario, "scenario", "", "the steps that AWS clients go through")
+	flag.StringVar(&o.clients, "clients", "", "what clients of Debian do not know")
 	flag.StringVar(&o.out, "out", "", "the directory of the generated package")
 	flag.StringVar(&o.compat, "compat", "", "the page about compatibility to write")
 	flag.Parse()
@@ -28,7 +31,7 @@ func main() {
 }
 
 // options say where to read and where to write.
-type options struct{ model, notes, service, out, compat string }
+type options struct{ model, notes, service, tests, scenario, clients, out, compat string }
 
 func (o options) run() error {
 	m, err := ReadModel(o.model)
@@ -64,7 +67,15 @@ func (o options) writeCompat(p *plan) error {
 	if err != nil {
 		return err
 	}
-	c := &compat{plan: p, file: new(file), source: src, notes: notes}
+	shown, err := readEvidence(p.model, o.tests, o.scenario)
+	if err != nil {
+		return err
+	}
+	clients, err := readClients(o.clients)
+	if err != nil {
+		return err
+	}
+	c := &compat{plan: p, file: new(file), source: src, notes: notes, shown: shown, clients: clients}
 	return os.WriteFile(o.compat, c.page(), 0o644)
 }
 

@@ -33,6 +33,8 @@ func TestStopStreamEndsTheStream(t *testing.T) {
 	ch := s.channel(t)
 	enc := stream(t, encode(t, small, voice), ch.rtmp())
 	id := str(ch.live().StreamId)
+	_, _, master := fetch(t, ch.playback)
+	rendition := firstURI(t, ch.playback, master)
 
 	if _, err := s.ivs.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: &ch.arn}); err != nil {
 		t.Fatal(err)
@@ -44,6 +46,7 @@ func TestStopStreamEndsTheStream(t *testing.T) {
 	if got := names(over); !slices.Equal(got, wholeStream) {
 		t.Errorf("events %v, want %v", got, wholeStream)
 	}
+	wantEnd(t, rendition)
 	_, err := s.ivs.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: &ch.arn})
 	wantError[*types.ChannelNotBroadcasting](t, "StopStream again", err)
 	_, err = s.ivs.GetStream(t.Context(), &ivs.GetStreamInput{ChannelArn: &ch.arn})

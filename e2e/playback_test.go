@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,8 +95,16 @@ func TestTheStreamCanBeWatched(t *testing.T) {
 
 	enc.quit()
 	ch.over(str(stream.StreamId))
-	if code, _, media := fetch(t, rendition); code != http.StatusNotFound && !strings.Contains(media, "#EXT-X-ENDLIST") {
-		t.Errorf("after the end: %d without ENDLIST\n%s", code, media)
+	wantEnd(t, rendition)
+}
+
+// wantEnd looks whether players are told that a stream is over: it can be watched
+// to its end for a while.
+func wantEnd(t *testing.T, rendition string) {
+	t.Helper()
+	code, _, media := fetch(t, rendition)
+	if code != http.StatusOK || !strings.Contains(media, "#EXTINF") || !strings.Contains(media, "#EXT-X-ENDLIST") {
+		t.Errorf("after the end: %d, want 200 with segments and ENDLIST\n%s", code, media)
 	}
 }
 
@@ -118,15 +128,25 @@ func watched(t *testing.T, address string, length time.Duration) {
 	}
 }
 
-// TestSoundAndPictureAreTogether flashes and beeps once a second, and finds both
+// The pictures of a clip at which something flashes and beeps, at 30 a second:
+// no gap between two of them occurs twice, so that no wrong shift fits.
+const flashFPS = 30
+
+var flashes = []int{5, 22, 51, 74, 111, 124, 155, 174, 215} // and again after clipSeconds
+
+// TestSoundAndPictureAreTogether flashes and beeps now and then, and finds both
 // again in what is played.
 func TestSoundAndPictureAreTogether(t *testing.T) {
 	t.Parallel()
-	const fps = 30
+	var picture, sound []string
+	for _, n := range flashes {
+		picture = append(picture, fmt.Sprintf("between(n,%d,%d)", n, n+2))
+		sound = append(sound, fmt.Sprintf("between(t,%f,%f)", float64(n)/flashFPS, float64(n+3)/flashFPS))
+	}
 	file := once(t, "flash.flv",
-		"-f", "lavfi", "-i", "color=black:size=320x180:rate=30,drawbox=t=fill:color=white:enable='lt(mod(n,30),3)'",
-		"-f", "lavfi", "-i", "aevalsrc='if(lt(mod(t,1),0.1),0.8*sin(2*PI*1000*t),0)':s=48000",
-		"-t", strconv.Itoa(clipSeconds), "-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", "-g", strconv.Itoa(fps),
+		"-f", "lavfi", "-i", "color=black:size=320x180:rate=30,drawbox=t=fill:color=white:enable='"+strings.Join(picture, "+")+"'",
+		"-f", "lavfi", "-i", "aevalsrc='if("+strings.Join(sound, "+")+",0.8*sin(2*PI*1000*t),0)':s=48000",
+		"-t", strconv.Itoa(clipSeconds), "-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", "-g", strconv.Itoa(flashFPS),
 		"-b:v", "300k", "-c:a", "aac", "-b:a", "96k")
 	s := serve(t)
 	ch := s.channel(t)
@@ -134,24 +154,69 @@ func TestSoundAndPictureAreTogether(t *testing.T) {
 	ch.live()
 
 	seen := filepath.Join(t.TempDir(), "seen.ts")
-	command(t, "ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-i", ch.playback, "-t", "4", "-c", "copy", "-copyts", seen)
+	command(t, "ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-i", ch.playback, "-t", "6", "-c", "copy", "-copyts", seen)
 	flash := times(t, "movie="+seen+",signalstats", "lavfi.signalstats.YAVG", func(v float64) bool { return v > 128 })
 	beep := times(t, "amovie="+seen+",asetnsamples=n=48,astats=metadata=1:reset=1", "lavfi.astats.Overall.Peak_level", func(v float64) bool { return v > -20 })
-	if len(flash) < 2 || len(beep) < 2 {
-		t.Fatalf("found %d flashes and %d beeps, want some of each", len(flash), len(beep))
+	if err := together(flash, beep); err != nil {
+		t.Errorf("%v\nflashes at %.3f s\nbeeps at   %.3f s", err, flash, beep)
 	}
-	for _, f := range flash {
-		nearest := math.Inf(1)
-		for _, b := range beep {
-			if math.Abs(f-b) < math.Abs(nearest) {
-				nearest = f - b
+}
+
+// together checks that flashes and beeps, in seconds, come in pairs less than a
+// picture apart, wherever both could be seen.
+func together(flash, beep []float64) error {
+	const enough, apart = 4, 1.0 / flashFPS
+	if len(flash) < enough || len(beep) < enough {
+		return fmt.Errorf("found %d flashes and %d beeps, want %d of each", len(flash), len(beep), enough)
+	}
+	from := max(flash[0], beep[0]) - apart
+	to := min(flash[len(flash)-1], beep[len(beep)-1]) + apart
+	pairs := 0
+	for i, times := range [][]float64{flash, beep} {
+		others := [][]float64{beep, flash}[i]
+		for _, at := range times {
+			if at < from || at > to {
+				continue
+			}
+			if !slices.ContainsFunc(others, func(o float64) bool { return math.Abs(o-at) <= apart }) {
+				return fmt.Errorf("%s at %.3f s is alone", []string{"the flash", "the beep"}[i], at)
+			}
+			pairs += 1 - i
+		}
+	}
+	if pairs < enough {
+		return fmt.Errorf("%d pairs, want %d", pairs, enough)
+	}
+	return nil
+}
+
+// TestAShiftOfTheSoundIsSeen holds together to what it promises: whatever part
+// of the clip is played, no shift but none passes.
+func TestAShiftOfTheSoundIsSeen(t *testing.T) {
+	var all []float64
+	for round := range 4 {
+		for _, n := range flashes {
+			all = append(all, float64(round*clipSeconds)+float64(n)/flashFPS)
+		}
+	}
+	within := func(from, shift float64) (out []float64) {
+		for _, at := range all {
+			if at += shift; at >= from && at < from+6 {
+				out = append(out, at)
 			}
 		}
-		if math.Abs(nearest) >= 0.5 {
-			continue // its beep lies outside what was played
+		return out
+	}
+	for from := 8.0; from < 16; from += 0.1 {
+		if err := together(within(from, 0), within(from, 0.02)); err != nil {
+			t.Errorf("from %.1f s, nearly together: %v", from, err)
 		}
-		if math.Abs(nearest) > 1.0/fps {
-			t.Errorf("flash at %.3f s, its beep %.1f ms away, want less than one frame (%.1f ms)", f, nearest*1000, 1000.0/fps)
+		for shift := 2; shift < 6*flashFPS; shift++ {
+			for _, d := range []float64{float64(shift) / flashFPS, -float64(shift) / flashFPS} {
+				if together(within(from, 0), within(from, d)) == nil {
+					t.Errorf("from %.1f s, a shift of %.3f s is not seen", from, d)
+				}
+			}
 		}
 	}
 }

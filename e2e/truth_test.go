@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 
 	"openivs/e2e/publisher"
+	"openivs/e2e/server"
 )
 
 // TestAnswersComeFromTheStream sends streams that differ in every field to
@@ -27,7 +32,8 @@ func TestAnswersComeFromTheStream(t *testing.T) {
 		t.Parallel()
 		a, b := s.channel(t), s.channel(t)
 		stream(t, one, a.rtmp())
-		stream(t, two, b.rtmp())
+		two := signed(t, two, "another encoder 1.0")
+		play(t, b, two.tags) // ffmpeg signs all alike
 		a.live()
 		b.live()
 		compare(t, "the first", a.session(""), one)
@@ -65,10 +71,10 @@ func TestAnswersComeFromTheStream(t *testing.T) {
 		want := two.wantVideo(t)
 		if in.Video.VideoWidth != want.VideoWidth || in.Video.VideoHeight != want.VideoHeight ||
 			str(in.Video.Codec) != str(want.Codec) || str(in.Video.Profile) != str(want.Profile) || str(in.Video.Level) != str(want.Level) ||
-			in.Video.TargetFramerate != want.TargetFramerate || str(in.Video.Encoder) != "" {
+			in.Video.TargetFramerate != want.TargetFramerate || str(in.Video.Encoder) != "" || in.Video.TargetBitrate != 0 {
 			t.Errorf("video %s, want what the bitstream says: %s", show(t, in.Video), show(t, want))
 		}
-		if in.Audio.SampleRate != 48000 || in.Audio.Channels != 2 || str(in.Audio.Codec) != "mp4a.40.2" {
+		if in.Audio.SampleRate != 48000 || in.Audio.Channels != 2 || str(in.Audio.Codec) != "mp4a.40.2" || in.Audio.TargetBitrate != 0 {
 			t.Errorf("audio %s", show(t, in.Audio))
 		}
 	})
@@ -89,16 +95,34 @@ func TestAnswersComeFromTheStream(t *testing.T) {
 // different fails for each field in which two configurations are the same.
 func different(t *testing.T, a, b types.IngestConfiguration) {
 	t.Helper()
-	same := map[string]bool{"Codec": true, "Track": true, "Encoder": true} // by nature, or the same ffmpeg
+	same := map[string]bool{ // by nature: there is one of each, and one codec that is taken
+		"VideoConfiguration.Track": true, "AudioConfiguration.Track": true, "AudioConfiguration.Codec": true,
+	}
 	for _, pair := range [][2]any{{*a.Video, *b.Video}, {*a.Audio, *b.Audio}} {
 		x, y := reflect.ValueOf(pair[0]), reflect.ValueOf(pair[1])
 		for i := range x.NumField() {
 			f := x.Type().Field(i)
-			if f.IsExported() && !same[f.Name] && reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
+			if f.IsExported() && !same[x.Type().Name()+"."+f.Name] && reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
 				t.Errorf("%s.%s is the same for both: the streams do not differ enough to show anything", x.Type().Name(), f.Name)
 			}
 		}
 	}
+}
+
+// signed is a clip whose onMetaData names another encoder.
+func signed(t *testing.T, c clip, encoder string) clip {
+	t.Helper()
+	text := func(s string) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(s))), s...) }
+	c.tags = slices.Clone(c.tags)
+	for i, tag := range c.tags {
+		if body := bytes.Replace(tag.Body, text(c.encoder), text(encoder), 1); tag.Type == publisher.Data && !bytes.Equal(body, tag.Body) {
+			c.tags[i].Body = body
+			c.encoder = encoder
+			return c
+		}
+	}
+	t.Fatalf("no metadata names the encoder %s", c.encoder)
+	return c
 }
 
 // play publishes a clip with the scripted encoder until the test ends.
@@ -165,39 +189,129 @@ func TestBeforeTheHeadersThereIsNoConfiguration(t *testing.T) {
 	}
 }
 
-// TestMediaThatIsNotTaken publishes what the service does not carry.
+// TestMediaThatIsNotTaken publishes what the service does not carry, and waits
+// for the server to say so.
 func TestMediaThatIsNotTaken(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	c := encode(t, small, voice)
-	hevc := publisher.Tag{Type: publisher.Video, Body: append([]byte{0x90 | 1<<4, 'h', 'v', 'c', '1'}, make([]byte, 64)...)}
-	old := publisher.Tag{Type: publisher.Video, Body: append([]byte{0x1c, 0, 0, 0, 0}, make([]byte, 64)...)} // codec id 12
-	mp3 := publisher.Tag{Type: publisher.Audio, Body: append([]byte{0x2f}, make([]byte, 64)...)}
-	audio := slices.DeleteFunc(slices.Clone(c.tags), func(t publisher.Tag) bool { return t.Type != publisher.Audio })
-	for name, media := range map[string][]publisher.Tag{
-		"audio only":                  audio,
-		"HEVC as E-RTMP writes it":    {hevc, hevc},
-		"HEVC as others write it":     {old, old},
-		"MP3 and no picture":          {mp3, mp3},
-		"left before the first media": nil,
+	only := func(kind byte) []publisher.Tag {
+		return slices.DeleteFunc(slices.Clone(c.tags), func(t publisher.Tag) bool { return t.Type != kind })
+	}
+	one := func(kind byte, head ...byte) []publisher.Tag {
+		return []publisher.Tag{{Type: kind, Body: append(head, make([]byte, 64)...)}}
+	}
+	for _, tc := range []struct {
+		name  string
+		media []publisher.Tag // played until the server has enough
+		says  string
+	}{
+		{"HEVC as E-RTMP writes it", one(publisher.Video, 0x90, 'h', 'v', 'c', '1'), "HEVC (H.265), which is not taken here; set the encoder to H.264"},
+		{"HEVC as others write it", one(publisher.Video, 0x1c, 0, 0, 0, 0), "HEVC (H.265), which is not taken here; set the encoder to H.264"},
+		{"MP3 beside a good picture", append(one(publisher.Audio, 0x2f), only(publisher.Video)...), "MP3, which is not taken here; set the encoder to AAC-LC"},
+		{"audio only", only(publisher.Audio), "video is missing: only audio came"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			ch := s.channel(t)
 			pub := publish(t, s.At.RTMP, ch.key)
-			_ = pub.Send(media...) // the server may have hung up
-			_ = pub.Unpublish(ch.key)
-			ch.appears()
-			over := ch.over("")
-			if got, want := names(over), []string{"Session Created", "Session Ended"}; !slices.Equal(got, want) {
-				t.Errorf("events %v, want %v", got, want)
+			ctx, cancel := context.WithTimeout(t.Context(), overIn)
+			defer cancel()
+			_, err := pub.Play(ctx, tc.media)
+			select {
+			case <-pub.Ended():
+				err = pub.Err()
+			case <-ctx.Done():
 			}
-			if n := len(ch.sessions()); n != 1 {
-				t.Errorf("%d sessions are listed, want 1", n)
+			refused, ok := errors.AsType[*publisher.RefusedError](err)
+			if !ok || refused.Code != "NetStream.Publish.Rejected" || !strings.Contains(refused.Description, tc.says) {
+				t.Errorf("the server said %v, want Rejected because %q", err, tc.says)
 			}
-			_, err := s.ivs.GetStream(t.Context(), &ivs.GetStreamInput{ChannelArn: &ch.arn})
-			wantError[*types.ChannelNotBroadcasting](t, "GetStream", err)
+			wantNeverStarted(t, ch, tc.says)
 		})
+	}
+	for name, args := range map[string][]string{
+		"MP3":        {"-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-f", "lavfi", "-i", "sine", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "libmp3lame"},
+		"audio only": {"-re", "-stream_loop", "-1", "-i", c.file, "-vn", "-c", "copy"},
+	} {
+		t.Run("ffmpeg with "+name, func(t *testing.T) {
+			t.Parallel()
+			ch := s.channel(t)
+			enc := ffmpeg(t, append(args, "-f", "flv", ch.rtmp())...)
+			says := map[string]string{"MP3": "MP3, which is not taken here", "audio only": "video is missing: only audio came"}[name]
+			if err := enc.left(overIn); err == nil || !strings.Contains(server.Tail(enc.log), says) {
+				t.Errorf("ffmpeg left with %v, want it told %q", err, says)
+			}
+			wantNeverStarted(t, ch, says)
+		})
+	}
+	t.Run("left before the first media", func(t *testing.T) {
+		t.Parallel()
+		ch := s.channel(t)
+		if err := publish(t, s.At.RTMP, ch.key).Unpublish(ch.key); err != nil {
+			t.Fatal(err)
+		}
+		wantNeverStarted(t, ch, "the encoder ended the stream")
+	})
+}
+
+// wantNeverStarted looks at the one session of a channel: it ended for a reason
+// before anybody could watch.
+func wantNeverStarted(t *testing.T, ch channel, reason string) {
+	t.Helper()
+	ch.appears()
+	over := ch.over("")
+	if got, want := names(over), []string{"Session Created", "Session Ended"}; !slices.Equal(got, want) {
+		t.Fatalf("events %v, want %v", got, want)
+	}
+	if created := event(t, over, "Session Created").EventTime; !over.StartTime.Equal(*created) {
+		t.Errorf("startTime %v, want Session Created's %v", over.StartTime, created)
+	}
+	if ended := event(t, over, "Session Ended").EventTime; !over.EndTime.Equal(*ended) {
+		t.Errorf("endTime %v, want Session Ended's %v", over.EndTime, ended)
+	}
+	if n := len(ch.sessions()); n != 1 {
+		t.Errorf("%d sessions are listed, want 1", n)
+	}
+	_, err := ch.s.ivs.GetStream(t.Context(), &ivs.GetStreamInput{ChannelArn: &ch.arn})
+	wantError[*types.ChannelNotBroadcasting](t, "GetStream", err)
+	if got := stored(t, ch.s, ch.arn, str(over.StreamId)).Reason; !strings.Contains(got, reason) {
+		t.Errorf("the session ended because %q, want %q", got, reason)
+	}
+}
+
+// TestTheEncoderMayChange goes on in another size and codec on the same
+// connection: the session tells what comes now.
+func TestTheEncoderMayChange(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t)
+	before := encode(t, picture{width: 640, height: 360, fps: 25, profile: "baseline", kbps: 500}, voice)
+	after := encode(t, picture{width: 854, height: 480, fps: 50, profile: "high", kbps: 900}, sound{channels: 1, rate: 44100, kbps: 64})
+	tags := slices.Clone(before.tags)
+	for _, t := range withoutMetadata(after) {
+		t.Time += publisher.Length(before.tags)
+		tags = append(tags, t)
+	}
+	play(t, ch, tags)
+	id := str(ch.live().StreamId)
+	in := ch.session(id).IngestConfiguration
+	if got, want := in.Video, before.wantVideo(t); got.VideoWidth != want.VideoWidth || str(got.Codec) != str(want.Codec) {
+		t.Fatalf("at first %s, want %s", show(t, got), show(t, want))
+	}
+	want := after.wantVideo(t)
+	until(t, clipSeconds*time.Second+overIn, "the session tells of the other encoding", func() (bool, string) {
+		in = ch.session(id).IngestConfiguration
+		return in.Video.VideoWidth == want.VideoWidth && in.Audio.SampleRate == 44100, show(t, in)
+	})
+	if v := in.Video; v.VideoHeight != want.VideoHeight || str(v.Codec) != str(want.Codec) || str(v.Profile) != str(want.Profile) || str(v.Level) != str(want.Level) {
+		t.Errorf("video %s, want %s", show(t, v), show(t, want))
+	}
+	if a := in.Audio; a.Channels != 1 {
+		t.Errorf("audio %s, want one channel", show(t, a))
+	}
+	if now := ch.live(); str(now.StreamId) != id {
+		t.Errorf("the stream is %s, want %s to go on", str(now.StreamId), id)
 	}
 }
 

@@ -177,6 +177,33 @@ func TestKillNineLosesNothing(t *testing.T) {
 	}
 }
 
+// TestKillNineWhileStarving kills the server after an encoder fell silent: the
+// end that the next start writes down is not before the starvation.
+func TestKillNineWhileStarving(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t)
+	enc := stream(t, encode(t, small, voice), ch.rtmp())
+	id := str(ch.live().StreamId)
+	enc.signal(syscall.SIGSTOP)
+	until(t, overIn, "the starvation is stored", func() (bool, string) {
+		got := names(ch.session(id))
+		return slices.Contains(got, "Starvation Start"), strings.Join(got, ", ")
+	})
+	s.kill()
+	s.start()
+	over := ch.session(id)
+	want := []string{"Session Created", "Stream Start", "Starvation Start", "Session Ended", "Stream End"}
+	if got := names(over); !slices.Equal(got, want) || over.EndTime == nil {
+		t.Fatalf("events %v, endTime %v, want %v and an end", got, over.EndTime, want)
+	}
+	for i := 1; i < len(want); i++ {
+		if before, at := event(t, over, want[i-1]).EventTime, event(t, over, want[i]).EventTime; at.Before(*before) {
+			t.Errorf("%s at %v, after %s at %v", want[i], at, want[i-1], before)
+		}
+	}
+}
+
 // compareSizes checks that a session still knows its ingest configuration.
 func compareSizes(t *testing.T, s *types.StreamSession, c clip) {
 	t.Helper()

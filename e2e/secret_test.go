@@ -10,14 +10,36 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
+
+	"openivs/internal/store/storetest"
 )
+
+// needle is the name of a channel: what is no secret is found where the secrets
+// are looked for.
+const needle = "this-stands-there-in-the-clear"
 
 // TestSecretsAreNowhereInTheClear looks through everything the server keeps and
 // says, while it runs and after a crash, for the secrets it knows.
 func TestSecretsAreNowhereInTheClear(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "--log-level", "debug")
-	ch := s.channel(t)
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, "--log-level", "debug")
+		hide(t, s, s.Data)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		pg := storetest.Start(t)
+		s := serve(t, "--log-level", "debug", "--database", pg.Database(t))
+		hide(t, s, pg.Dir(), s.Data)
+	})
+}
+
+// hide has a server learn its secrets, and searches where it keeps everything:
+// the database is in the first directory.
+func hide(t *testing.T, s *running, dirs ...string) {
+	t.Helper()
+	ch := s.channel(t, named(needle))
 	secrets := map[string]string{"stream key": ch.key}
 	got, err := s.ivs.GetChannel(t.Context(), &ivs.GetChannelInput{Arn: &ch.arn})
 	if err != nil {
@@ -35,9 +57,9 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 	wantRefused(t, s.At.RTMP, ch.key)
 	enc.quit()
 	ch.over(id)
-	search(t, "running", s, secrets)
+	search(t, "running", s.Log, dirs, secrets)
 	s.end(syscall.SIGKILL)
-	search(t, "after a crash", s, secrets)
+	search(t, "after a crash", s.Log, dirs, secrets)
 }
 
 // secretKey reads the one file that is there to hold the secret access key.
@@ -64,35 +86,40 @@ func secretKey(t *testing.T, s *running) string {
 	return ""
 }
 
-func search(t *testing.T, when string, s *running, secrets map[string]string) {
+// search looks for secrets in a log and in all files of directories, of which
+// the first has to hold the needle.
+func search(t *testing.T, when, log string, dirs []string, secrets map[string]string) {
 	t.Helper()
-	looked := 0
-	look := func(name string) {
+	for what, secret := range secrets {
+		if len(secret) < 16 {
+			t.Fatalf("%s of %d characters", what, len(secret))
+		}
+	}
+	look := func(name string) (found bool) {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return // a file that came and went
+			return false // a file that came and went
 		}
-		looked++
 		for what, secret := range secrets {
-			if len(secret) < 16 {
-				t.Fatalf("%s of %d characters", what, len(secret))
-			}
 			if bytes.Contains(b, []byte(secret)) {
 				t.Errorf("%s: the %s is in %s", when, what, filepath.Base(name))
 			}
 		}
+		return bytes.Contains(b, []byte(needle))
 	}
-	err := filepath.WalkDir(s.Data, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && d.Name() != "credentials" {
-			look(name)
+	if look(log); t.Failed() {
+		return
+	}
+	for i, dir := range dirs {
+		found := false
+		err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && d.Name() != "credentials" {
+				found = look(name) || found
+			}
+			return nil
+		})
+		if err != nil || i == 0 && !found {
+			t.Errorf("%s: the database is not in %s, of which this test looked at every file (%v)", when, dir, err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	look(s.Log)
-	if looked < 3 {
-		t.Errorf("%s: looked through %d files only", when, looked)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"net/http"
@@ -24,6 +25,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 
 	"openivs/e2e/server"
+	domain "openivs/internal/ivs"
+	"openivs/internal/seal"
+	"openivs/internal/store"
 	"openivs/internal/store/storetest"
 )
 
@@ -68,6 +72,60 @@ func TestPostgreSQLHoldsTheState(t *testing.T) {
 	}
 	if again := whole.session(id); !reflect.DeepEqual(again, over) {
 		t.Errorf("after a crash\n got %s\nwant %s", show(t, again), show(t, over))
+	}
+}
+
+// TestMoreEventsThanAreTold puts 501 events and a failure into the database of a
+// stopped server, and asks the next start for them.
+func TestMoreEventsThanAreTold(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch, quiet := s.channel(t), s.channel(t)
+	for _, c := range []channel{ch, quiet} {
+		if err := publish(t, s.At.RTMP, c.key).Unpublish(c.key); err != nil {
+			t.Fatal(err)
+		}
+		c.appears()
+		c.over("")
+	}
+	s.end(syscall.SIGTERM)
+
+	key, err := seal.Load(filepath.Join(s.Data, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Options{URL: filepath.Join(s.Data, "openivs.db"), Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn, err := domain.ParseARN(ch.arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := db.Session(t.Context(), arn, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	evs := []domain.Event{domain.NewEvent(session, domain.LimitBreach, "Ingest Bitrate", session.Ended)}
+	for len(evs) < 501 {
+		name := []string{domain.StarvationEnd, domain.StarvationStart}[len(evs)%2]
+		evs = append(evs, domain.NewEvent(session, domain.StreamHealthChange, name, session.Ended))
+	}
+	session.HasError = evs[0].Fault()
+	if err := errors.Join(db.SaveSession(t.Context(), session, evs...), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s.start()
+	told := names(ch.session(session.StreamID))
+	if len(told) != 500 || told[0] != "Starvation Start" || told[499] != "Starvation End" {
+		t.Errorf("%d events from %s to %s, want the 500 newest", len(told), told[0], told[len(told)-1])
+	}
+	if all := ch.sessions(); len(all) != 1 || !all[0].HasErrorEvent {
+		t.Errorf("sessions %s, want one with hasErrorEvent", show(t, all))
+	}
+	if all := quiet.sessions(); len(all) != 1 || all[0].HasErrorEvent {
+		t.Errorf("sessions %s, want one without hasErrorEvent", show(t, all))
 	}
 }
 

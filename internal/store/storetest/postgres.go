@@ -196,6 +196,9 @@ func (s *Server) url(database string) string {
 	return (&url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: q.Encode()}).String()
 }
 
+// Dir is where the server keeps everything, for looking at the files.
+func (s *Server) Dir() string { return s.dir }
+
 // Admin is the URL of a database that is there already, for looking at the
 // server from outside.
 func (s *Server) Admin() string { return s.url("postgres") }

@@ -47,6 +47,9 @@ type muxer interface {
 	// end appends all that is held back. The last picture is shown for a time.
 	end(b []byte, last media.Ticks) []byte
 
+	// drop lets go of all that is held back.
+	drop()
+
 	// held is about how many bytes are held back.
 	held() int
 }
@@ -76,5 +79,7 @@ func (p *packets) data(b []byte, at media.Ticks, tag []byte) []byte {
 }
 
 func (p *packets) end(b []byte, _ media.Ticks) []byte { return p.w.Flush(b) }
+
+func (p *packets) drop() { p.w.Drop() }
 
 func (p *packets) held() int { return 0 }

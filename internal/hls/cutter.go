@@ -200,7 +200,7 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 		c.frame = cmp.Or(stated(u.Track), usualFrame)
 		c.even = stated(u.Track) > 0
 		if init != nil {
-			c.init = &Init{Number: c.seg.MSN, Data: init}
+			c.init = &Init{First: c.seg.MSN, Data: init}
 		}
 	}
 	c.start = shown
@@ -213,6 +213,7 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 		Discontinuity: (c.broken || changed) && c.seg.MSN > 0,
 		Key:           u.Key,
 		Init:          c.init,
+		FirstPart:     c.parts.number,
 	}
 	if c.broken || changed {
 		c.heard = shown
@@ -295,7 +296,7 @@ func (c *cutter) end() media.Ticks { return c.last + c.frame }
 // continue it.
 func (c *cutter) stop() {
 	if c.open {
-		c.closeTail()
+		c.dropTail()
 		c.finish(min(c.end(), c.start+c.hard()))
 	}
 	c.broken = true

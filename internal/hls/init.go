@@ -8,8 +8,8 @@ import (
 
 // An Init is what a player needs before segments of fragmented MP4.
 type Init struct {
-	Number int64 // of the first segment that needs it
-	Data   []byte
+	First int64 // MSN of the first segment that needs it
+	Data  []byte
 }
 
 // initSection writes the initialization section (ISO/IEC 14496-12, 8.2) of an

@@ -30,6 +30,7 @@ type player struct {
 	target, partTarget float64
 	segments           map[int64]*watched
 	next               int64 // of the segment that is being made
+	parts              int64 // that were seen
 	ended              bool
 	revisions, skips   int
 }
@@ -211,11 +212,11 @@ func (p *player) tail(l list, snap *hls.Snapshot, text string) {
 	if s := p.segments[p.next]; s != nil {
 		made = len(s.parts)
 	}
-	want := p.place(hls.Place{Kind: hls.PartOfSegment, MSN: p.next, Part: made})
+	want := p.place(hls.Place{Kind: hls.PartOfSegment, Number: p.parts})
 	if l.hint != want {
 		p.tb.Errorf("hint %s, want %s\n%s", l.hint, want, text)
 	}
-	if len(l.prefetch) != 2 || l.prefetch[0] != p.place(hls.Place{MSN: p.next}) || l.prefetch[1] != p.place(hls.Place{MSN: p.next + 1}) {
+	if len(l.prefetch) != 2 || l.prefetch[0] != p.place(hls.Place{Number: p.next}) || l.prefetch[1] != p.place(hls.Place{Number: p.next + 1}) {
 		p.tb.Errorf("prefetch %v of segment %d", l.prefetch, p.next)
 	}
 	if snap.Next() != p.next || snap.Made() != made || !snap.Has(p.next-1, -1) || snap.Has(p.next, made) || made > 0 && !snap.Has(p.next, made-1) {
@@ -316,14 +317,15 @@ func (p *player) begins(msn int64) {
 // part fetches a part and looks into it.
 func (p *player) part(snap *hls.Snapshot, msn int64, n int, seen seenPart) {
 	p.tb.Helper()
-	if want := p.place(hls.Place{Kind: hls.PartOfSegment, MSN: msn, Part: n}); seen.uri != want {
+	if want := p.place(hls.Place{Kind: hls.PartOfSegment, Number: p.parts}); seen.uri != want {
 		p.tb.Errorf("part %d of %d has the URI %s, want %s", n, msn, seen.uri, want)
 	}
 	if seen.duration > p.partTarget+0.000005 {
 		p.tb.Errorf("part %d of %d lasts %.5f s, PART-TARGET is %v", n, msn, seen.duration, p.partTarget)
 	}
-	part, ok := snap.Part(msn, n)
-	if !ok {
+	part, ok := snap.Part(p.parts)
+	p.parts++
+	if again, same := snap.PartOf(msn, n); !ok || !same || len(again.Data) != len(part.Data) {
 		p.tb.Fatalf("part %d of %d is listed and not there", n, msn)
 	}
 	s := p.segments[msn]
@@ -465,7 +467,7 @@ func (p *player) scale(snap *hls.Snapshot, msn int64) map[int]uint32 {
 	if !ok || place.Kind != hls.InitSection {
 		p.tb.Fatalf("segment %d needs %q", msn, p.segments[msn].init)
 	}
-	init, ok := snap.Init(place.MSN)
+	init, ok := snap.Init(place.Number)
 	if !ok {
 		p.tb.Fatalf("the initialization of segment %d is not there", msn)
 	}

@@ -22,7 +22,8 @@ type parts struct {
 	from     int         // and in the cutter's buffer
 	filled   bool        // something is in it
 	pictures int
-	key      bool // its first picture is a keyframe
+	key      bool  // its first picture is a keyframe
+	number   int64 // of the part
 }
 
 // begin is called with each segment, which begins at a time. Pictures are frame
@@ -120,6 +121,7 @@ func (c *cutter) closePart(end media.Ticks) {
 		Data:        c.buf[p.from:n:n], // which nothing writes to again: what follows goes behind it
 	})
 	p.start, p.from, p.filled, p.pictures, p.key, p.fixed = end, n, false, 0, false, true
+	p.number++
 }
 
 // endParts ends the parts of a segment that is to end at a time, and returns
@@ -133,10 +135,11 @@ func (c *cutter) endParts(end media.Ticks) media.Ticks {
 	return c.parts.start
 }
 
-// closeTail closes a part with what was heard since the last one, as no segment
-// will take it up.
-func (c *cutter) closeTail() {
+// dropTail lets go of what was heard since the last part, as no segment will take
+// it up: a part without pictures at the end is one that players wait for in vain.
+func (c *cutter) dropTail() {
 	if p := &c.parts; p.wished && p.filled && p.pictures == 0 {
-		c.closePart(max(c.end(), c.heard))
+		c.mux.drop()
+		c.buf, p.filled = c.buf[:p.from], false
 	}
 }

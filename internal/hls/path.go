@@ -13,6 +13,7 @@ const (
 	mediaRoot   = "/v1/segment/"
 	playlistExt = ".m3u8"
 	initPrefix  = "init-"
+	partPrefix  = "part-"
 )
 
 // URIs in playlists are relative, so that they hold behind any proxy, scheme
@@ -58,8 +59,7 @@ const (
 type Place struct {
 	Stream, Rendition string
 	Kind              Kind
-	MSN               int64 // of the segment; for InitSection of the first that needs it
-	Part              int   // from 0; for PartOfSegment
+	Number            int64 // the segment's MSN; the part's number; the MSN of the first segment that needs the section
 	Container         Container
 }
 
@@ -70,14 +70,21 @@ func (p Place) Path() string { return string(p.appendTo([]byte(mediaRoot))) }
 func (p Place) appendTo(b []byte) []byte {
 	b = append(append(b, p.Stream...), '/')
 	b = append(append(b, p.Rendition...), '/')
-	if p.Kind == InitSection {
-		b = append(b, initPrefix...)
-	}
-	b = strconv.AppendInt(b, p.MSN, 10)
-	if p.Kind == PartOfSegment {
-		b = strconv.AppendInt(append(b, '.'), int64(p.Part), 10)
-	}
+	b = append(b, p.Kind.String()...)
+	b = strconv.AppendInt(b, p.Number, 10)
 	return append(b, p.Container.ext()...)
+}
+
+// String is how the names of a kind begin.
+func (k Kind) String() string {
+	switch k {
+	case PartOfSegment:
+		return partPrefix
+	case InitSection:
+		return initPrefix
+	default:
+		return ""
+	}
 }
 
 // ParsePlace is the reverse of Place.Path. It accepts no second way to write the
@@ -87,32 +94,23 @@ func ParsePlace(path string) (p Place, ok bool) {
 	if !ok {
 		return Place{}, false
 	}
-	var name string
 	p.Stream, rest, _ = strings.Cut(rest, "/")
-	p.Rendition, name, _ = strings.Cut(rest, "/")
-	if p.Stream == "" || p.Rendition == "" {
+	p.Rendition, rest, _ = strings.Cut(rest, "/")
+	name, isTS := strings.CutSuffix(rest, TS.ext())
+	name, isMP4 := strings.CutSuffix(name, MP4.ext())
+	if p.Stream == "" || p.Rendition == "" || isTS == isMP4 {
 		return Place{}, false
 	}
-	if name, ok = strings.CutSuffix(name, TS.ext()); !ok {
+	if isMP4 {
 		p.Container = MP4
-		if name, ok = strings.CutSuffix(name, MP4.ext()); !ok {
-			return Place{}, false
+	}
+	for _, k := range [...]Kind{PartOfSegment, InitSection} {
+		if number, found := strings.CutPrefix(name, k.String()); found {
+			name, p.Kind = number, k
+			break
 		}
 	}
-	if number, found := strings.CutPrefix(name, initPrefix); found {
-		p.Kind = InitSection
-		p.MSN, ok = parseNumber(number)
-		return p, ok
-	}
-	number, part, found := strings.Cut(name, ".")
-	if found {
-		p.Kind = PartOfSegment
-		n, ok := parseNumber(part)
-		if p.Part = int(n); !ok || int64(p.Part) != n {
-			return Place{}, false
-		}
-	}
-	p.MSN, ok = parseNumber(number)
+	p.Number, ok = parseNumber(name)
 	return p, ok
 }
 

@@ -130,12 +130,12 @@ func (s *Snapshot) render(skipped int) []byte {
 	}
 	if s.inParts() {
 		b = append(b, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`...)
-		b = s.appendURI(b, Place{Kind: PartOfSegment, MSN: s.next, Part: s.Made()})
+		b = s.appendURI(b, Place{Kind: PartOfSegment, Number: s.Hint()})
 		b = append(b, "\"\n"...)
 	}
 	for n := range int64(2) {
 		b = append(b, "#EXT-X-PREFETCH:"...)
-		b = s.appendURI(b, Place{MSN: s.next + n})
+		b = s.appendURI(b, Place{Number: s.next + n})
 		b = append(b, '\n')
 	}
 	return s.appendReports(b)
@@ -172,13 +172,13 @@ func (s *Snapshot) appendSegment(b []byte, seg *Segment, init *Init, rest media.
 	}
 	if seg.Init != nil && seg.Init != init {
 		b = append(b, `#EXT-X-MAP:URI="`...)
-		b = s.appendURI(b, Place{Kind: InitSection, MSN: seg.Init.Number})
+		b = s.appendURI(b, Place{Kind: InitSection, Number: seg.Init.First})
 		b = append(b, "\"\n"...)
 	}
 	b = append(b, seg.before...)
 	if s.inParts() && rest-seg.Duration < partsWithin*media.TicksOf(s.Target) {
 		for i, p := range seg.Parts {
-			b = s.appendPart(b, Place{Kind: PartOfSegment, MSN: seg.MSN, Part: i}, p)
+			b = s.appendPart(b, Place{Kind: PartOfSegment, Number: seg.FirstPart + int64(i)}, p)
 		}
 	}
 	return append(b, seg.after...)
@@ -250,7 +250,7 @@ func (s *Segment) write(w *Window) {
 		decimals = 5
 	}
 	b = appendSeconds(b, "#EXTINF:", s.Duration, decimals, ",live\n")
-	b = w.appendURI(b, Place{MSN: s.MSN})
+	b = w.appendURI(b, Place{Number: s.MSN})
 	b = append(b, '\n')
 	s.before, s.after = b[:n:n], b[n:]
 }

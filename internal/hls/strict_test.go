@@ -156,7 +156,7 @@ func number(tb testing.TB, s string) float64 {
 func (r *reader) fetch(snap *hls.Snapshot, msn int64, e entry) {
 	r.tb.Helper()
 	place, ok := hls.ParsePlace(strings.Replace(e.uri, "../..", "/v1", 1))
-	if !ok || place != (hls.Place{Stream: r.window.Stream, Rendition: r.window.Rendition, MSN: msn}) {
+	if !ok || place != (hls.Place{Stream: r.window.Stream, Rendition: r.window.Rendition, Number: msn}) {
 		r.tb.Fatalf("segment %d has the URI %q", msn, e.uri)
 	}
 	if got := int(math.Round(e.duration)); got > r.target {

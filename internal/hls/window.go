@@ -40,6 +40,7 @@ type Segment struct {
 	Key           bool        // it begins with a keyframe
 	Init          *Init       // what is needed before it; nil if all is in it
 	Parts         []Part      // nil if it was made whole; their data is that of the segment
+	FirstPart     int64       // number of Parts[0]; parts are numbered through the stream
 	Data          []byte      // nil while it is being made
 
 	breaks        []adBreak
@@ -179,26 +180,61 @@ func (s *Snapshot) Segment(msn int64) (*Segment, bool) {
 	return nil, false
 }
 
-// Part returns a part of a segment that is served or being made.
-func (s *Snapshot) Part(msn int64, n int) (Part, bool) {
+// Part returns the part of a number, of a segment that is served or being made.
+func (s *Snapshot) Part(number int64) (Part, bool) {
+	if p, ok := s.Open.part(number); ok {
+		return p, true
+	}
+	for _, list := range [2][]*Segment{s.Segments, s.left} {
+		for i := len(list) - 1; i >= 0; i-- {
+			if p, ok := list[i].part(number); ok {
+				return p, true
+			}
+		}
+	}
+	return Part{}, false
+}
+
+func (s *Segment) part(number int64) (Part, bool) {
+	if s == nil || number < s.FirstPart || number >= s.FirstPart+int64(len(s.Parts)) {
+		return Part{}, false
+	}
+	return s.Parts[number-s.FirstPart], true
+}
+
+// PartOf returns a part of a segment that is served or being made, counted from
+// its beginning.
+func (s *Snapshot) PartOf(msn int64, n int) (Part, bool) {
 	seg, ok := s.Segment(msn)
 	if !ok {
 		seg = s.Open
 	}
-	if seg == nil || seg.MSN != msn || n >= len(seg.Parts) {
+	if seg == nil || seg.MSN != msn {
 		return Part{}, false
 	}
-	return seg.Parts[n], true
+	return seg.part(seg.FirstPart + int64(n))
+}
+
+// Hint is the number of the part that is being made or will be.
+func (s *Snapshot) Hint() int64 {
+	last := s.Open
+	if last == nil && len(s.Segments) > 0 {
+		last = s.Segments[len(s.Segments)-1]
+	}
+	if last == nil {
+		return 0
+	}
+	return last.FirstPart + int64(len(last.Parts))
 }
 
 // Init returns the initialization section of a number.
 func (s *Snapshot) Init(number int64) (*Init, bool) {
-	if s.Open != nil && s.Open.Init != nil && s.Open.Init.Number == number {
+	if s.Open != nil && s.Open.Init != nil && s.Open.Init.First == number {
 		return s.Open.Init, true
 	}
 	for _, list := range [2][]*Segment{s.Segments, s.left} {
 		for _, seg := range list {
-			if seg.Init != nil && seg.Init.Number == number {
+			if seg.Init != nil && seg.Init.First == number {
 				return seg.Init, true
 			}
 		}

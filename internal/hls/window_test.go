@@ -220,11 +220,11 @@ func TestPathsAreReadBack(t *testing.T) {
 		t.Errorf("variant path read as %q, %q, %t", s, r, ok)
 	}
 	for path, want := range map[string]Place{
-		"/v1/segment/st-1abc/720p30/12.ts":      {Stream: "st-1abc", Rendition: "720p30", MSN: 12},
-		"/v1/segment/st-1abc/720p30/12.mp4":     {Stream: "st-1abc", Rendition: "720p30", MSN: 12, Container: MP4},
-		"/v1/segment/st-1abc/source/12.0.ts":    {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, MSN: 12},
-		"/v1/segment/st-1abc/source/12.7.mp4":   {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, MSN: 12, Part: 7, Container: MP4},
-		"/v1/segment/st-1abc/source/init-3.mp4": {Stream: "st-1abc", Rendition: "source", Kind: InitSection, MSN: 3, Container: MP4},
+		"/v1/segment/st-1abc/720p30/12.ts":      {Stream: "st-1abc", Rendition: "720p30", Number: 12},
+		"/v1/segment/st-1abc/720p30/12.mp4":     {Stream: "st-1abc", Rendition: "720p30", Number: 12, Container: MP4},
+		"/v1/segment/st-1abc/source/part-0.ts":  {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment},
+		"/v1/segment/st-1abc/source/part-7.mp4": {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, Number: 7, Container: MP4},
+		"/v1/segment/st-1abc/source/init-3.mp4": {Stream: "st-1abc", Rendition: "source", Kind: InitSection, Number: 3, Container: MP4},
 	} {
 		if got, ok := ParsePlace(path); !ok || got != want || got.Path() != path {
 			t.Errorf("%s read as %+v, %t, which is %s", path, got, ok, got.Path())
@@ -233,8 +233,8 @@ func TestPathsAreReadBack(t *testing.T) {
 	for _, path := range []string{
 		"", "/", "/v1/segment/", "/v1/segment/a/b/1", "/v1/segment/a/1.ts", "/v1/segment//b/1.ts", "/v1/segment/a/b/c/1.ts",
 		"/v1/segment/a/b/01.ts", "/v1/segment/a/b/+1.ts", "/v1/segment/a/b/-1.ts", "/v1/segment/a/b/.ts",
-		"/v1/segment/a/b/1.m4s", "/v1/segment/a/b/1.01.ts", "/v1/segment/a/b/1.2.3.ts", "/v1/segment/a/b/1..ts",
-		"/v1/segment/a/b/init-.mp4", "/v1/segment/a/b/init-1.2.mp4", "/v1/segment/a/b/1.9223372036854775808.mp4",
+		"/v1/segment/a/b/1.m4s", "/v1/segment/a/b/part-01.ts", "/v1/segment/a/b/1.2.ts", "/v1/segment/a/b/part-init-1.ts", "/v1/segment/a/b/1.mp4.ts",
+		"/v1/segment/a/b/init-.mp4", "/v1/segment/a/b/init-1.2.mp4", "/v1/segment/a/b/part-9223372036854775808.mp4", "/v1/segment/a/b/part-.ts",
 		"/v1/segment/a/b/9223372036854775808.ts", "/v1/playlist/.m3u8", "/v1/playlist/a.m3u8", "/v1/playlist/a/.m3u8", "/v1/playlist//b.m3u8",
 		"/v1/playlist/a/b/c.m3u8",
 	} {
@@ -248,7 +248,7 @@ func TestPathsAreReadBack(t *testing.T) {
 
 func FuzzPaths(f *testing.F) {
 	f.Add("/v1/segment/st-1abc/source/12.ts")
-	f.Add("/v1/segment/st-1abc/source/12.3.mp4")
+	f.Add("/v1/segment/st-1abc/source/part-12.mp4")
 	f.Add("/v1/segment/st-1abc/source/init-12.mp4")
 	f.Add("/v1/playlist/st-1abc/source.m3u8")
 	f.Fuzz(func(t *testing.T, path string) {

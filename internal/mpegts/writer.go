@@ -183,6 +183,9 @@ func (w *Writer) Flush(b []byte) []byte {
 	return p.b
 }
 
+// Drop lets go of the audio that is held back.
+func (w *Writer) Drop() { w.held = w.held[:0] }
+
 // AppendData appends an ID3 tag that belongs to a time (Apple, Timed Metadata
 // for HTTP Live Streaming, 2). A tag that is too long is left out.
 func (w *Writer) AppendData(b []byte, pts media.Ticks, tag []byte) []byte {

@@ -200,13 +200,12 @@ func TestManyViewersOfOnePublisher(t *testing.T) {
 	p := open(t, &b, s)
 	var viewers sync.WaitGroup
 	var zippers hls.Zippers
+	stream, _, ok := b.Live(s.Channel.Channel.ARN)
+	if !ok {
+		t.Fatal("not live")
+	}
 	for range 16 {
 		viewers.Go(func() {
-			stream, _, ok := b.Live(s.Channel.Channel.ARN)
-			if !ok {
-				t.Error("not live")
-				return
-			}
 			w, _ := stream.Window(hls.Source)
 			for next := int64(0); ; next++ {
 				snap, err := w.Wait(t.Context(), func(s *hls.Snapshot) bool {

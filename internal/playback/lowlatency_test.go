@@ -252,19 +252,20 @@ func TestHintedPart(t *testing.T) {
 		if !ok {
 			t.Fatal(hint)
 		}
-		at.Part += 9
+		at.Number += 9
 		if a := s.ask("GET", at.Path()); a.waits() || a.Code != 404 {
 			t.Errorf("a part that nobody announced: %d, want 404", a.Code)
 			a.cancel()
 		}
-		s.send(5900 * time.Millisecond)
-		at.Part = 10 // hinted at, and the segment ends with part 9
-		s.send(5999 * time.Millisecond)
-		a = s.ask("GET", at.Path())
-		s.send(6100 * time.Millisecond)
-		if a.waits() || a.Code != 404 {
-			t.Errorf("a part that was never made: %d, want 404", a.Code)
-			a.cancel()
+		s.send(5950 * time.Millisecond)
+		for range 3 { // over the end of the segment, which nobody knows before
+			hint = s.uri(s.ask("GET", variant).Body.String(), "#EXT-X-PRELOAD-HINT:")[0]
+			a = s.ask("GET", hint)
+			s.send(s.now.Duration() + 220*time.Millisecond)
+			if a.waits() || a.Code != 200 || a.Body.Len() == 0 {
+				t.Errorf("%s: %d, %d bytes", hint, a.Code, a.Body.Len())
+				a.cancel()
+			}
 		}
 	})
 }
@@ -313,6 +314,8 @@ func TestEndOfTheStreamBreaksNoPromise(t *testing.T) {
 		variant := s.variant()
 		announced := s.uri(s.ask("GET", variant).Body.String(), "#EXT-X-PREFETCH:")
 		first, second := s.ask("GET", announced[0]), s.ask("GET", announced[1])
+		hint, _ := hls.ParsePlace(s.uri(s.ask("GET", variant).Body.String(), "#EXT-X-PRELOAD-HINT:")[0])
+		made := s.ask("GET", hint.Path())
 		reload := s.ask("GET", variant+"?_HLS_msn=3&_HLS_part=0")
 		if err := s.pipe.Close(true); err != nil {
 			t.Fatal(err)
@@ -320,9 +323,13 @@ func TestEndOfTheStreamBreaksNoPromise(t *testing.T) {
 		if first.waits() || first.Code != 200 || first.Body.Len() == 0 {
 			t.Errorf("the segment that was being made: %d, %d bytes", first.Code, first.Body.Len())
 		}
-		for name, a := range map[string]*answer{"held": second, "late": s.ask("GET", announced[1])} {
+		if made.waits() || made.Code != 200 {
+			t.Errorf("the part that was being made: %d", made.Code)
+		}
+		hint.Number++
+		for name, a := range map[string]*answer{"part": s.ask("GET", hint.Path()), "held": second, "late": s.ask("GET", announced[1])} {
 			if a.waits() || a.Code != 200 || a.Body.Len() != 0 || a.Header().Get("Cache-Control") != "no-store" {
-				t.Errorf("the segment that never was, %s: %d, %d bytes, %v", name, a.Code, a.Body.Len(), a.Header())
+				t.Errorf("what never was, %s: %d, %d bytes, %v", name, a.Code, a.Body.Len(), a.Header())
 			}
 		}
 		if reload.waits() || reload.Code != 200 || !strings.HasSuffix(reload.Body.String(), "#EXT-X-ENDLIST\n") {

@@ -23,28 +23,24 @@ func (s *Server) media(w *patient, r *http.Request, at hls.Place) {
 	snap := window.Snapshot()
 	switch at.Kind {
 	case hls.InitSection:
-		if init, ok := snap.Init(at.MSN); ok {
+		if init, ok := snap.Init(at.Number); ok {
 			s.lasting(w, r, at, init.Data)
 			return
 		}
 	case hls.PartOfSegment:
-		if part, ok := s.part(r, window, at); ok {
-			s.lasting(w, r, at, part.Data)
-			return
-		}
+		s.part(w, r, window, at)
+		return
 	default:
-		if seg, ok := snap.Segment(at.MSN); ok {
+		if seg, ok := snap.Segment(at.Number); ok {
 			s.lasting(w, r, at, seg.Data)
 			return
 		}
-		if announced(window, snap, at.MSN) {
+		if announced(window, snap, at.Number) {
 			s.growing(w, r, window, at)
 			return
 		}
 	}
-	if r.Context().Err() == nil {
-		refuse(w, r, offline)
-	}
+	refuse(w, r, offline)
 }
 
 // lasting answers with something that never changes, whole or in part.
@@ -65,33 +61,31 @@ func keep(h http.Header, at hls.Place) {
 	tag = append(tag, '"')
 	tag = append(append(tag, at.Stream...), '.')
 	tag = append(append(tag, at.Rendition...), '.')
-	tag = strconv.AppendInt(tag, at.MSN, 10)
-	switch at.Kind {
-	case hls.PartOfSegment:
-		tag = strconv.AppendInt(append(tag, '.'), int64(at.Part), 10)
-	case hls.InitSection:
-		tag = append(tag, ".init"...)
-	default:
-	}
+	tag = append(tag, at.Kind.String()...)
+	tag = strconv.AppendInt(tag, at.Number, 10)
 	tag = append(tag, '"')
 	fill(h, "Content-Type", at.Container.Type(), "Cache-Control", "public, max-age=31536000, immutable", "Etag", string(tag))
 }
 
-// part returns a part. One that a playlist has hinted at is waited for.
-func (s *Server) part(r *http.Request, window *hls.Window, at hls.Place) (hls.Part, bool) {
+// part answers with a part. One that a playlist has hinted at is waited for.
+func (s *Server) part(w http.ResponseWriter, r *http.Request, window *hls.Window, at hls.Place) {
 	snap := window.Snapshot()
-	if hinted(snap, at) {
+	hinted := window.Delivery == hls.Parts && at.Number == snap.Hint()
+	if hinted {
 		var err error
-		if snap, err = window.Wait(r.Context(), func(s *hls.Snapshot) bool { return !hinted(s, at) }); err != nil {
-			return hls.Part{}, false
+		if snap, err = window.Wait(r.Context(), func(s *hls.Snapshot) bool { return s.Hint() > at.Number }); err != nil {
+			return
 		}
 	}
-	return snap.Part(at.MSN, at.Part)
-}
-
-// hinted reports whether a part is the one that comes next.
-func hinted(s *hls.Snapshot, at hls.Place) bool {
-	return s.Next() == at.MSN && s.Made() == at.Part && !s.Ended && s.PartTarget > 0
+	part, ok := snap.Part(at.Number)
+	switch {
+	case ok:
+		s.lasting(w, r, at, part.Data)
+	case hinted:
+		unmade(w, r, at)
+	default:
+		refuse(w, r, offline)
+	}
 }
 
 // announced reports whether a segment is one of the two that playlists announce
@@ -110,15 +104,15 @@ func (s *Server) growing(w *patient, r *http.Request, window *hls.Window, at hls
 	}
 	for sent := 0; ; sent++ {
 		snap, err := window.Wait(r.Context(), func(s *hls.Snapshot) bool {
-			return s.Next() > at.MSN || s.Next() == at.MSN && s.Made() > sent
+			return s.Next() > at.Number || s.Next() == at.Number && s.Made() > sent
 		})
 		if err != nil {
 			w.abort() // what was sent is not all
 			return
 		}
-		part, ok := snap.Part(at.MSN, sent)
+		part, ok := snap.PartOf(at.Number, sent)
 		if !ok && sent > 0 {
-			if _, whole := snap.Segment(at.MSN); !whole {
+			if _, whole := snap.Segment(at.Number); !whole {
 				w.abort() // the viewer is so slow that the rest is gone
 			}
 			return
@@ -138,18 +132,19 @@ func (s *Server) growing(w *patient, r *http.Request, window *hls.Window, at hls
 
 // grown answers with a segment once it is whole.
 func (s *Server) grown(w *patient, r *http.Request, window *hls.Window, at hls.Place) {
-	snap, err := window.Wait(r.Context(), func(s *hls.Snapshot) bool { return s.Next() > at.MSN })
+	snap, err := window.Wait(r.Context(), func(s *hls.Snapshot) bool { return s.Next() > at.Number })
 	if err != nil {
 		return
 	}
-	if seg, ok := snap.Segment(at.MSN); ok {
+	if seg, ok := snap.Segment(at.Number); ok {
 		s.lasting(w, r, at, seg.Data)
 		return
 	}
 	unmade(w, r, at)
 }
 
-// unmade answers for a segment that was announced and will never be.
+// unmade answers for what was announced and will never be: a refusal would be an
+// error to players.
 func unmade(w http.ResponseWriter, r *http.Request, at hls.Place) {
 	h := w.Header()
 	h.Set("Content-Type", at.Container.Type())

@@ -212,7 +212,7 @@ type tab struct {
 // old the pictures are.
 func (b *browser) open(t *testing.T, player, url string, clock *clock) tab {
 	t.Helper()
-	p := tab{t: t, b: b, name: t.Name() + "/" + player}
+	p := tab{t: t, b: b, name: player + " " + url}
 	command := map[string]any{"do": "open", "tab": p.name, "player": player, "url": url}
 	if clock != nil {
 		command["clock"] = clock

@@ -129,10 +129,10 @@ func (p showing) String() string { return fmt.Sprintf("%v %s", p.cell, p.player)
 // that stands for it in a short run.
 func showings() [][]showing {
 	if !*soak {
-		return [][]showing{{{tsNormal, "hls"}, {tsNormal, "ivs"}, {tsNormal, "native"}}}
+		return [][]showing{{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}, {tsLow, "native"}}}
 	}
 	var all [][]showing
-	for _, c := range []cell{tsNormal} {
+	for _, c := range cells {
 		var group []showing
 		for _, player := range []string{"hls", "ivs", "native", "shaka", "videojs"} {
 			group = append(group, showing{c, player})
@@ -142,7 +142,13 @@ func showings() [][]showing {
 	return all
 }
 
-var tsNormal = cell{types.ContainerFormatTs, types.ChannelLatencyModeNormalLatency}
+var (
+	tsLow     = cell{types.ContainerFormatTs, types.ChannelLatencyModeLowLatency}
+	tsNormal  = cell{types.ContainerFormatTs, types.ChannelLatencyModeNormalLatency}
+	mp4Low    = cell{types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeLowLatency}
+	mp4Normal = cell{types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeNormalLatency}
+	cells     = []cell{tsLow, tsNormal, mp4Low, mp4Normal}
+)
 
 // TestPlayersPlay has the players of the trade play live streams to their end.
 // It is not parallel to other tests, as it measures how far the pictures are

@@ -93,7 +93,7 @@ func TestAStrictReaderFindsNothing(t *testing.T) {
 		watch = 4 * time.Minute
 	}
 	s := serve(t)
-	for _, cell := range []cell{tsNormal} {
+	for _, cell := range cells {
 		t.Run(cell.String(), func(t *testing.T) {
 			t.Parallel()
 			ch := s.channel(t, cell.set)

@@ -44,7 +44,7 @@ func (c goSDK) call(t *testing.T, op string, input map[string]any) reply {
 	in := reflect.New(method.Type().In(1).Elem())
 	convert(t, input, in.Interface()) // encoding/json reads channelArn into ChannelArn
 	out := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})
-	if err, failed := out[1].Interface().(error); failed {
+	if err, failed := reflect.TypeAssert[error](out[1]); failed {
 		e, ok := errors.AsType[smithy.APIError](err)
 		if !ok {
 			return reply{Error: err.Error()}

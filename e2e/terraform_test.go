@@ -54,7 +54,9 @@ func TestTerraformChannelAndStreamKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	arn := str(made.Channel.Arn)
-	get := func() (*ivs.GetChannelOutput, error) { return s.ivs.GetChannel(t.Context(), &ivs.GetChannelInput{Arn: &arn}) }
+	get := func() (*ivs.GetChannelOutput, error) {
+		return s.ivs.GetChannel(t.Context(), &ivs.GetChannelInput{Arn: &arn})
+	}
 	out, err := get() // the waiter's first look is enough: a channel is there at once
 	if err != nil || str(out.Channel.Name) != "tf" || str(out.Channel.IngestEndpoint) == "" || str(out.Channel.PlaybackUrl) == "" ||
 		str(out.Channel.RecordingConfigurationArn) != "" || out.Channel.Authorized {

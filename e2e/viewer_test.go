@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -130,5 +132,56 @@ func TestThePageOfAChannelPlays(t *testing.T) {
 	}
 	if told.Width != 640 || told.Latency <= 0 || told.Latency > 15 || len(told.Errors) > 0 {
 		t.Errorf("the page shows a picture %d wide, %.2f s behind live, with errors %q", told.Width, told.Latency, told.Errors)
+	}
+}
+
+// TestPlayersGoOnAfterARestart has hls.js watch while the server is stopped and
+// started again, and the encoder comes back: it goes on by itself, with its own
+// defaults.
+func TestPlayersGoOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	signals := []os.Signal{syscall.SIGTERM}
+	if *soak {
+		signals = append(signals, syscall.SIGKILL)
+	}
+	s := serve(t)
+	b := chromium(t)
+	c := encode(t, picture{width: 640, height: 360, fps: 30, profile: "high", kbps: 800}, voice)
+	channels := []channel{s.channel(t, tsNormal.set), s.channel(t, mp4Normal.set)}
+	var encoders []*encoder
+	for _, ch := range channels {
+		encoders = append(encoders, stream(t, c, ch.rtmp()))
+	}
+	var tabs []tab
+	for _, ch := range channels {
+		ch.live()
+		tabs = append(tabs, b.open(t, "hls", ch.playback, nil))
+	}
+	played := 4
+	for _, p := range tabs {
+		p.until(playedIn, goal{seconds: played})
+	}
+	for _, signal := range signals {
+		address := strings.TrimPrefix(s.At.Playback, "http://")
+		if signal == syscall.SIGKILL {
+			s.kill()
+		} else {
+			s.end(signal)
+		}
+		s.args = []string{"--listen", address}
+		s.start()
+		for i, ch := range channels {
+			encoders[i].left(overIn)
+			encoders[i] = stream(t, c, ch.rtmp())
+		}
+		played += 14 // more than what was buffered
+		for _, p := range tabs {
+			p.until(playedIn, goal{seconds: played})
+			got := p.seen()
+			t.Logf("after %v: %v", signal, got)
+			if len(got.Errors) > 0 || got.Ended {
+				t.Error("it did not go on by itself")
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -41,9 +42,7 @@ func (w *watch) do(method, address string, header http.Header) (*response, error
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Origin", elsewhere)
 	out := &response{asked: time.Now()}
 	res, err := w.client.Do(req)

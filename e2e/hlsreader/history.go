@@ -48,11 +48,10 @@ type known struct {
 
 // pending is a request for something that is not finished.
 type pending struct {
-	done    chan struct{}
-	res     *response
-	err     error
-	early   bool // it was sent before any of it existed
-	checked bool
+	done  chan struct{}
+	res   *response
+	err   error
+	early bool // it was sent before any of it existed
 }
 
 func newHistory(w *watch, index int, address string, all []string) *history {
@@ -89,6 +88,11 @@ func (h *history) look(p *Playlist) {
 		h.checkSegment(p, msn, p.Open, false)
 	}
 	h.checkEdge(p, now)
+	if h.last != nil && !p.Ended && p.Control.CanBlock {
+		if oldMSN, oldPart := h.last.Edge(); msn == oldMSN && len(p.Open.Parts) == oldPart {
+			h.pause(retry) // it did not block, which is a fault already
+		}
+	}
 	h.last = p
 	h.announce(p)
 	h.w.count(func(f *Findings) {
@@ -222,7 +226,7 @@ func (h *history) checkSegment(p *Playlist, msn int64, s Segment, complete bool)
 		h.checkStart(msn, s)
 	}
 	if !s.Date.Equal(k.Date) || s.Discontinuity != k.Discontinuity || s.Gap != k.Gap || s.Map != k.Map {
-		h.fault("segment %d changed from %+v to %+v", msn, k.Segment, s)
+		h.fault("segment %d changed from %v to %v", msn, k.Segment, s)
 	}
 	h.checkParts(p, msn, k, s, complete)
 	if !complete {
@@ -296,9 +300,12 @@ func (h *history) checkPart(p *Playlist, msn int64, i int, q Part) {
 	}
 	if h.last != nil && h.last.Hint != "" && h.awayFrom.IsZero() {
 		oldMSN, oldPart := h.last.Edge()
-		isNext := msn == oldMSN && i == oldPart || msn == oldMSN+1 && i == 0 && len(h.known[oldMSN].Parts) == oldPart
-		if isNext && q.URI != h.last.Hint {
+		switch over := msn == oldMSN+1 && i == 0 && len(h.known[oldMSN].Parts) == oldPart; {
+		case q.URI == h.last.Hint:
+		case msn == oldMSN && i == oldPart:
 			h.fault("part %d.%d is %s, the preload hint was %s", msn, i, q.URI, h.last.Hint)
+		case over: // nobody knew that the segment was over
+			h.w.count(func(f *Findings) { f.Misled++ })
 		}
 	}
 	h.w.count(func(f *Findings) { f.Parts++ })
@@ -334,7 +341,7 @@ func (h *history) checkWhole(p *Playlist, msn int64, k *known) {
 		sum += q.Duration
 	}
 	if n := len(k.Parts); n > 0 && math.Abs(sum-k.Duration) > rounding/2*float64(n+1) {
-		h.fault("segment %d lasts %g s, its %d parts %g s", msn, k.Duration, n, sum)
+		h.fault("segment %d lasts %g s, its %d parts %.3f s", msn, k.Duration, n, sum)
 	}
 	if h.last != nil && len(h.last.Prefetch) > 0 && h.awayFrom.IsZero() {
 		if edge, _ := h.last.Edge(); edge == msn && h.last.Prefetch[0] != k.URI {

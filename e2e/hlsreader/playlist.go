@@ -48,6 +48,11 @@ type Segment struct {
 	Parts         []Part
 }
 
+// String leaves out the parts.
+func (s Segment) String() string {
+	return fmt.Sprintf("{date %s, discontinuity %t, gap %t, map %q}", s.Date.Format(time.RFC3339Nano), s.Discontinuity, s.Gap, s.Map)
+}
+
 // A Part is a partial segment.
 type Part struct {
 	URI         string

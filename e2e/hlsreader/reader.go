@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -40,10 +41,11 @@ type Tools interface {
 
 // A Reader watches one live stream. Set the fields before Watch.
 type Reader struct {
-	URL        string // of the multivariant playlist
-	Tools      Tools  // required
-	LowLatency bool   // parts are wanted
-	Prefetch   int    // how many EXT-X-PREFETCH lines a low-latency playlist has to have
+	URL        string            // of the multivariant playlist
+	Tools      Tools             // required
+	LowLatency bool              // parts are wanted
+	Prefetch   int               // how many EXT-X-PREFETCH lines a low-latency playlist has to have
+	Transport  http.RoundTripper // nil: one of its own
 	// Patience is how long a server may be away, as while it starts again. 0: not
 	// at all.
 	Patience time.Duration
@@ -57,6 +59,7 @@ type Findings struct {
 	Renditions, Reloads, Deltas, Reported int
 	Segments, Parts, Hints, Prefetches    int
 	Decoded, Discontinuities, Outages     int
+	Misled                                int // hints at a part that its segment ended before
 	Target, PartTarget                    float64
 	First, Last                           int64 // media sequence numbers of the first rendition
 	Ended                                 bool  // with EXT-X-ENDLIST in every rendition
@@ -65,8 +68,8 @@ type Findings struct {
 
 // String says how much was seen in one line.
 func (f *Findings) String() string {
-	return fmt.Sprintf("%d renditions, %d reloads, %d delta updates, %d rendition reports, %d segments, %d parts, %d hints, %d prefetches, %d parts decoded, %d discontinuities, %d outages, target %g s, part target %g s, segments %d to %d, ended %t, %d faults",
-		f.Renditions, f.Reloads, f.Deltas, f.Reported, f.Segments, f.Parts, f.Hints, f.Prefetches, f.Decoded, f.Discontinuities, f.Outages,
+	return fmt.Sprintf("%d renditions, %d reloads, %d delta updates, %d rendition reports, %d segments, %d parts, %d hints and %d in vain, %d prefetches, %d parts decoded, %d discontinuities, %d outages, target %g s, part target %g s, segments %d to %d, ended %t, %d faults",
+		f.Renditions, f.Reloads, f.Deltas, f.Reported, f.Segments, f.Parts, f.Hints, f.Misled, f.Prefetches, f.Decoded, f.Discontinuities, f.Outages,
 		f.Target, f.PartTarget, f.First, f.Last, f.Ended, len(f.Faults)+f.More)
 }
 
@@ -84,14 +87,17 @@ type watch struct {
 
 // Watch reads the stream until it or ctx ends.
 func (r *Reader) Watch(ctx context.Context) (*Findings, error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: 16}
-	defer transport.CloseIdleConnections()
-	w := &watch{Reader: *r, ctx: ctx, client: &http.Client{Transport: transport}, busy: make(chan struct{}, 1)}
+	w := &watch{Reader: *r, ctx: ctx, client: &http.Client{Transport: r.Transport}, busy: make(chan struct{}, 1)}
+	if r.Transport == nil {
+		own := &http.Transport{MaxIdleConnsPerHost: 16}
+		defer own.CloseIdleConnections()
+		w.client.Transport = own
+	}
 	from, err := url.Parse(r.URL)
 	if err != nil {
 		return nil, err
 	}
-	res, err := w.get(r.URL)
+	res, err := w.get(r.URL) //nolint:contextcheck // a watch holds the context it was made with
 	if err != nil {
 		return nil, err
 	}
@@ -106,21 +112,24 @@ func (r *Reader) Watch(ctx context.Context) (*Findings, error) {
 	w.found.Ended = true
 	var group sync.WaitGroup
 	for i, v := range variants {
-		group.Go(func() { w.follow(i, v, variants) })
+		group.Go(func() { w.follow(i, v, variants) }) //nolint:contextcheck // as above
 	}
 	group.Wait()
 	w.work.Wait()
 	return &w.found, nil
 }
 
-// fault notes that something is wrong.
+// fault notes that something is wrong, once.
 func (w *watch) fault(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
 	w.count(func(f *Findings) {
-		if len(f.Faults) >= maxFaults {
+		switch {
+		case slices.Contains(f.Faults, what):
+		case len(f.Faults) >= maxFaults:
 			f.More++
-			return
+		default:
+			f.Faults = append(f.Faults, what)
 		}
-		f.Faults = append(f.Faults, fmt.Sprintf(format, args...))
 	})
 }
 
@@ -232,7 +241,7 @@ func (h *history) reload(query string) (*Playlist, bool) {
 
 // outage waits a moment for the server to come back.
 func (h *history) outage() bool {
-	if h.awayFrom == (time.Time{}) {
+	if h.awayFrom.Equal((time.Time{})) {
 		h.awayFrom = time.Now()
 	}
 	if time.Since(h.awayFrom) > h.w.Patience {

@@ -105,9 +105,12 @@ func (g *Guard) context(ctx context.Context, c *caller, resource string, t targe
 	for _, k := range t.keys {
 		out[tagKeys] = append(out[tagKeys], strings.ToLower(k))
 	}
+	if !c.resourceTags || strings.Contains(resource, "*") {
+		return out, nil // a resource with wildcards has no tags
+	}
 	arn, err := ivs.ParseARN(resource)
-	if !c.resourceTags || err != nil { // a resource with wildcards has no tags
-		return out, nil
+	if err != nil {
+		return nil, err
 	}
 	tags, err := g.Tags(ctx, arn)
 	if err != nil && ivs.CodeOf(err) != ivs.NotFound {

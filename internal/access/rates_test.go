@@ -53,7 +53,9 @@ func TestRates(t *testing.T) {
 		{"one that is set", map[string]int{"GetChannel": 50}, get, 100, 50, "Operation: ivs:GetChannel exceeded call rate: 50 for resource: 123456789012"},
 		{"metadata of a channel", nil, put(news), 10, 5, "Operation: ivs:PutMetadata exceeded call rate: 5 for resource: " + news},
 		{
-			"metadata of the account", map[string]int{"PutMetadata": 2, "PutMetadata/channel": 20}, put(news), 4, 2,
+			"metadata of the account",
+			map[string]int{"PutMetadata": 2, "PutMetadata/channel": 20},
+			put(news), 4, 2,
 			"Operation: ivs:PutMetadata exceeded call rate: 2 for resource: 123456789012",
 		},
 	} {

@@ -22,7 +22,7 @@ const auditName = "audit" // in the data directory
 
 // auditor returns what keeps a trail of the API's requests, nil if it is off. The
 // trail is written until the last step of stopping but for the database.
-func (a *App) auditor() func(*restjson.Record) {
+func (a *App) auditor(ctx context.Context) func(*restjson.Record) {
 	var to io.WriteCloser
 	switch a.cfg.Audit.To {
 	case config.AuditFile:
@@ -39,7 +39,7 @@ func (a *App) auditor() func(*restjson.Record) {
 		Region: a.cfg.Region, Account: a.cfg.Account, Errors: a.log,
 		Log: &audit.Log{To: to, Errors: a.log},
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // until its step of the stop
 	var writing sync.WaitGroup
 	writing.Go(func() { trail.Log.Run(ctx) })
 	a.steps.add("write the audit trail", auditLimit, func(context.Context) error {

@@ -37,7 +37,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 
 // joinControl joins the API, its operations and the viewers' door to one HTTP
 // server.
-func (a *App) joinControl(context.Context) error {
+func (a *App) joinControl(ctx context.Context) error {
 	plane := &control.Plane{
 		Store:        a.db,
 		Recordings:   a.db.RecordingConfigurations(),
@@ -66,7 +66,7 @@ func (a *App) joinControl(context.Context) error {
 			},
 			Admit: guard.Admit,
 			Fault: control.Fault,
-			Audit: a.auditor(),
+			Audit: a.auditor(ctx),
 			Log:   a.log,
 		},
 		playback: &playback.Server{Streams: a.streams, Channels: a.db, Audience: a.audience, Log: a.log},

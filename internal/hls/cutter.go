@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"openivs/internal/media"
@@ -275,8 +276,9 @@ func (c *cutter) addData(u media.Unit, shown media.Ticks) bool {
 	case media.AdMarker:
 		if a, ok := media.ParseAdBreak(u.Data); ok {
 			date := c.seg.Date.Add((at - c.start).Duration())
-			c.seg.breaks = append(c.seg.breaks[:len(c.seg.breaks):len(c.seg.breaks)], adBreak{a, date})
+			c.seg.breaks = append(slices.Clip(c.seg.breaks), adBreak{a, date})
 		}
+	default: // nothing a segment carries
 	}
 	return true
 }

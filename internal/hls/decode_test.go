@@ -35,6 +35,7 @@ func decode(t *testing.T, what string, file []byte) int {
 // segment alone, and all of a stream.
 func TestEveryPlaceToBeginIsDecodable(t *testing.T) {
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		for name, clip := range map[string]*mediatest.Clip{"plain": mediatest.Plain(t), "reordered": mediatest.Reordered(t)} {
 			c := newChannel(t, container)
 			const length = 9 * time.Second
@@ -79,6 +80,7 @@ func TestADay(t *testing.T) {
 		hours = 24
 	}
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		t.Parallel()
 		clip := mediatest.Plain(t) // 44.1 kHz
 		w := &hls.Window{Stream: "st-1", Rendition: hls.Source, Container: container, Delivery: hls.Parts}

@@ -38,9 +38,8 @@ type fragments struct {
 	tags     []tag
 	size     int // bytes of pictures and sounds
 
-	from  media.Ticks // DTS of the first picture
-	heard int64       // where the first sound begins, in samples
-	next  int64       // where the sound after the last one begins
+	heard int64 // where the first sound begins, in samples
+	next  int64 // where the sound after the last one begins
 }
 
 type picture struct {

@@ -544,6 +544,7 @@ func (p *player) all() (list []*watched) {
 func TestPartsAreStrict(t *testing.T) {
 	const length = 40 * time.Second
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		for name, clip := range map[string]*mediatest.Clip{"plain": mediatest.Plain(t), "reordered": mediatest.Reordered(t)} {
 			for _, tc := range []struct {
 				name  string
@@ -623,8 +624,20 @@ func TestPartTargetFitsTheFramerate(t *testing.T) {
 		rate float64
 		want float64
 	}{
-		{60, 0.2}, {59.94, 0.201}, {50, 0.2}, {48, 0.209}, {30, 0.2}, {29.97, 0.201}, {25, 0.2}, {24, 0.209}, {23.976, 0.209},
-		{15, 0.2}, {10, 0.2}, {5, 0.2}, {4, 0.25}, {1, 1},
+		{60, 0.2},
+		{59.94, 0.201},
+		{50, 0.2},
+		{48, 0.209},
+		{30, 0.2},
+		{29.97, 0.201},
+		{25, 0.2},
+		{24, 0.209},
+		{23.976, 0.209},
+		{15, 0.2},
+		{10, 0.2},
+		{5, 0.2},
+		{4, 0.25},
+		{1, 1},
 	} {
 		for _, stated := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%v stated %t", tc.rate, stated), func(t *testing.T) {
@@ -660,6 +673,7 @@ func TestPartTargetFitsTheFramerate(t *testing.T) {
 // pictures do.
 func TestPicturesThatComeWhenTheyLike(t *testing.T) {
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		clip := mediatest.Plain(t)
 		for name, drop := range map[string]func(at media.Ticks) bool{
 			"every other now and then":     func(at media.Ticks) bool { return at/media.Clock%3 == 1 && at/3000%2 == 1 },
@@ -705,6 +719,7 @@ func TestPicturesThatComeWhenTheyLike(t *testing.T) {
 
 func TestBreaksInParts(t *testing.T) {
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		a, b := mediatest.Reordered(t), mediatest.Plain(t)
 		for _, tc := range []struct {
 			name  string
@@ -742,6 +757,7 @@ func TestBreaksInParts(t *testing.T) {
 // TestNumbersGoOn opens a window where an earlier stream of the channel ended.
 func TestNumbersGoOn(t *testing.T) {
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		var at hls.Position
 		for i := range 3 {
 			c := newChannel(t, container)
@@ -779,6 +795,7 @@ func TestNumbersEnd(t *testing.T) {
 // its beginning.
 func TestWhoWantsGetsTheFirstPart(t *testing.T) {
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		for _, want := range []bool{false, true} {
 			c := newChannel(t, container)
 			if want {
@@ -816,6 +833,7 @@ func TestWhoWantsGetsTheFirstPart(t *testing.T) {
 // TestData finds metadata and ad breaks where they were put.
 func TestData(t *testing.T) {
 	both(t, func(t *testing.T, container hls.Container) {
+		t.Helper()
 		clip := mediatest.Plain(t)
 		c := newChannel(t, container)
 		id3 := &media.Track{Kind: media.Data, Codec: media.ID3}

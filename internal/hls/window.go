@@ -186,8 +186,8 @@ func (s *Snapshot) Part(number int64) (Part, bool) {
 		return p, true
 	}
 	for _, list := range [2][]*Segment{s.Segments, s.left} {
-		for i := len(list) - 1; i >= 0; i-- {
-			if p, ok := list[i].part(number); ok {
+		for _, l := range slices.Backward(list) {
+			if p, ok := l.part(number); ok {
 				return p, true
 			}
 		}
@@ -291,7 +291,7 @@ func (w *Window) publish(seg *Segment, target time.Duration, parts media.Ticks, 
 	s.Facts, s.Target, s.PartTarget = facts, target, parts
 	seg.write(w)
 	s.total += seg.Duration
-	s.Segments = append(slices.Grow(s.Segments[:len(s.Segments):len(s.Segments)], 1), seg)
+	s.Segments = append(slices.Grow(slices.Clip(s.Segments), 1), seg)
 	s.size += int64(len(seg.Data)) - s.Open.size()
 	s.Open, s.next = nil, seg.MSN+1
 	s.trim()

@@ -190,7 +190,7 @@ func (s rawStatement) parse() (statement, error) {
 	case "Deny":
 		st.deny = true
 	default:
-		return st, fmt.Errorf("Effect is %q, it is Allow or Deny", s.Effect)
+		return st, fmt.Errorf("the Effect is %q, it is Allow or Deny", s.Effect)
 	}
 	var err error
 	if st.actions, err = oneOf("Action", s.Action, s.NotAction); err != nil {
@@ -201,13 +201,13 @@ func (s rawStatement) parse() (statement, error) {
 	}
 	for _, r := range st.resources.patterns {
 		if r != "*" && !strings.HasPrefix(r, "arn:") {
-			return st, fmt.Errorf("Resource %q is neither * nor an ARN", r)
+			return st, fmt.Errorf("the Resource %q is neither * nor an ARN", r)
 		}
 	}
 	st.actions.fold = true
 	for i, a := range st.actions.patterns {
 		if a != "*" && !strings.Contains(a, ":") {
-			return st, fmt.Errorf("Action %q names no service, write it as ivs:%s", a, a)
+			return st, fmt.Errorf("the Action %q names no service, write it as ivs:%s", a, a)
 		}
 		st.actions.patterns[i] = strings.ToLower(a)
 	}

@@ -9,7 +9,8 @@ begin((watch, url) => {
     if (track.kind !== 'metadata') return
     track.mode = 'hidden'
     track.addEventListener('cuechange', () => {
-      for (const { startTime, value } of [...(track.activeCues ?? [])]) {
+      for (let i = 0; i < (track.activeCues?.length ?? 0); i++) {
+        const { startTime, value } = track.activeCues[i]
         if (value?.key === 'TXXX') watch.hear({ due: startTime, owner: value.description, text: value.data })
       }
     })

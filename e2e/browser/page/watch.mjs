@@ -1,6 +1,7 @@
 // What is seen of a video element, whichever player feeds it.
 
 const sampleEvery = 250 // milliseconds between two looks at the picture
+const settled = 0.5 // seconds shown before a wait is a stall
 const tail = 0.5 // seconds before the end where waiting is no stall
 const dark = 128 // below this a block of the picture says 0
 
@@ -45,7 +46,7 @@ export class Watch {
       if (this.started) this.seeks.push(this.moment())
     })
     on('waiting', () => {
-      if (this.started && !video.seeking && !this.stall) this.stall = { ...this.moment(), ms: performance.now() }
+      if (this.played >= settled && !video.seeking && !this.stall) this.stall = { ...this.moment(), ms: performance.now() }
     })
     const goesOn = () => {
       if (!this.stall) return

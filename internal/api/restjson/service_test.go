@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ const channelARN = "arn:aws:ivs:us-east-1:123456789012:channel/abcdABCDefgh"
 // A service has a few operations, one of each sort, and keeps what it was asked.
 type service struct {
 	ivsapi.Unimplemented
+	mu      sync.Mutex            // guards asked, caller and request
 	err     error                 // what every operation answers, if it is one
 	asked   any                   // the last input
 	caller  restjson.Identity     // of the last request
@@ -26,7 +28,9 @@ type service struct {
 }
 
 func (s *service) take(ctx context.Context, in any) error {
+	s.mu.Lock()
 	s.asked, s.caller, s.request = in, restjson.Caller(ctx), restjson.RequestID(ctx)
+	s.mu.Unlock()
 	if s.do != nil {
 		s.do(ctx)
 	}

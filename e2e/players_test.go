@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,8 +127,34 @@ type showing struct {
 
 func (p showing) String() string { return fmt.Sprintf("%v %s", p.cell, p.player) }
 
-// showings returns the whole matrix, a group for each kind of channel, or the group
-// that stands for it in a short run.
+// raises reports whether a player shows an application the metadata of a
+// container.
+func (p showing) raises() bool {
+	switch p.player {
+	case "hls", "videojs":
+		return true
+	case "ivs", "shaka":
+		return p.cell.container == types.ContainerFormatTs
+	default:
+		return false
+	}
+}
+
+// behind is how far a showing may be behind what was sent, in seconds, or 0 if
+// that is the player's own affair.
+func (p showing) behind() float64 {
+	switch {
+	case p.player == "hls" && p.cell == mp4Low:
+		return 1.5
+	case p.player == "ivs" && p.cell.mode == types.ChannelLatencyModeLowLatency:
+		return 3.5
+	default:
+		return 0
+	}
+}
+
+// showings returns the whole matrix, a group for each kind of channel, or the
+// group that stands for it in a short run.
 func showings() [][]showing {
 	if !*soak {
 		return [][]showing{{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}, {tsLow, "native"}}}
@@ -134,7 +162,7 @@ func showings() [][]showing {
 	var all [][]showing
 	for _, c := range cells {
 		var group []showing
-		for _, player := range []string{"hls", "ivs", "native", "shaka", "videojs"} {
+		for _, player := range []string{"hls", "ivs", "shaka", "videojs", "native"} {
 			group = append(group, showing{c, player})
 		}
 		all = append(all, group)
@@ -149,6 +177,17 @@ var (
 	mp4Normal = cell{types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeNormalLatency}
 	cells     = []cell{tsLow, tsNormal, mp4Low, mp4Normal}
 )
+
+const (
+	playFor  = 10          // seconds of media that each player shows at least
+	playedIn = time.Minute // how long that may take
+	// fill is how many segments Chromium's own HLS wants to find: it gives up on
+	// a stream that has just begun.
+	fill = 3
+)
+
+// messages are what PutMetadata sends while the players play, one a second.
+var messages = []string{"first", "sëcond ✓", `{"third":3}`}
 
 // TestPlayersPlay has the players of the trade play live streams to their end.
 // It is not parallel to other tests, as it measures how far the pictures are
@@ -170,22 +209,35 @@ func TestPlayersPlay(t *testing.T) {
 		}
 		tabs := map[showing]tab{}
 		for _, p := range group {
-			tabs[p] = b.open(t, p.player, channels[p.cell].playback, clocks[p.cell])
+			ch := channels[p.cell]
+			if p.player == "native" {
+				ch.lists(fill)
+			}
+			tabs[p] = b.open(t, p.player, ch.playback, clocks[p.cell])
+		}
+		use := measure(t)
+		for i, m := range messages {
+			tabs[group[0]].until(playedIn, goal{seconds: i + 1})
+			for _, ch := range channels {
+				ch.says(m)
+			}
 		}
 		t.Run("play", func(t *testing.T) {
 			for _, p := range group {
 				t.Run(p.String(), func(t *testing.T) {
 					t.Parallel()
+					g := goal{seconds: playFor}
+					if p.raises() {
+						g.cues = len(messages)
+					}
 					tab := tabs[p].in(t)
-					tab.until(playedIn, goal{seconds: playFor})
-					p.judge(t, tab.seen())
+					tab.until(playedIn, g)
+					p.judge(t, tab.seen(), use())
 				})
 			}
 		})
 		for _, ch := range channels {
-			if _, err := s.ivs.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: &ch.arn}); err != nil {
-				t.Fatal(err)
-			}
+			ch.stop()
 		}
 		t.Run("end", func(t *testing.T) {
 			for _, p := range group {
@@ -193,36 +245,126 @@ func TestPlayersPlay(t *testing.T) {
 					t.Parallel()
 					tab := tabs[p].in(t)
 					tab.until(overIn, goal{ended: true})
-					p.clean(t, tab.seen())
+					p.clean(t, tab.seen(), use())
 				})
 			}
 		})
 	}
 }
 
-const (
-	playFor  = 10          // seconds of media that each player shows
-	playedIn = time.Minute // how long that may take
-)
+// lists waits until the channel's playlist has some segments.
+func (c channel) lists(segments int) {
+	c.t.Helper()
+	_, _, master := fetch(c.t, c.playback)
+	variant := firstURI(c.t, c.playback, master)
+	until(c.t, liveIn, "there are enough segments", func() (bool, string) {
+		_, _, media := fetch(c.t, variant)
+		return strings.Count(media, "#EXTINF:") >= segments, media
+	})
+}
 
-// judge holds a play that goes on to what its player can do.
-func (p showing) judge(t *testing.T, s seen) {
+// says puts metadata into the channel's stream.
+func (c channel) says(what string) {
+	c.t.Helper()
+	if _, err := c.s.ivs.PutMetadata(c.t.Context(), &ivs.PutMetadataInput{ChannelArn: &c.arn, Metadata: &what}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// stop ends the channel's stream.
+func (c channel) stop() {
+	c.t.Helper()
+	if _, err := c.s.ivs.StopStream(c.t.Context(), &ivs.StopStreamInput{ChannelArn: &c.arn}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// judge holds a showing that goes on to what its player can do.
+func (p showing) judge(t *testing.T, s seen, busy bool) {
 	t.Helper()
 	t.Log(s)
-	p.clean(t, s)
+	p.clean(t, s, busy)
 	if s.Width != 640 || s.Height != 360 {
 		t.Errorf("the picture is %dx%d, want 640x360", s.Width, s.Height)
 	}
 	if want := playFor * numberedFPS / 2; s.Frames < want {
 		t.Errorf("%d pictures were shown, want %d at least", s.Frames, want)
 	}
+	if p.raises() {
+		p.heard(t, s.Cues)
+	}
+	if p.cell.mode == types.ChannelLatencyModeLowLatency && (p.player == "ivs" || p.cell == mp4Low && p.player == "hls") && !s.LowLatency {
+		t.Error("the player does not take the stream for one of low latency")
+	}
+	if most := p.behind(); most > 0 && s.Glass.P50 > most {
+		if !busy {
+			t.Errorf("the picture was %.2f s behind (p50), want %.1f s at most", s.Glass.P50, most)
+		} else {
+			t.Logf("the picture was %.2f s behind (p50), above %.1f s, on a busy machine", s.Glass.P50, most)
+		}
+	}
 }
 
-// clean fails the test if a play was disturbed.
-func (p showing) clean(t *testing.T, s seen) {
+// heard checks that a player raised each message once and in order.
+func (p showing) heard(t *testing.T, cues []cue) {
 	t.Helper()
-	if len(s.Stalls)+len(s.Errors)+len(s.Notes)+len(s.Failed)+len(s.Holes) > 0 {
-		t.Errorf("stalls %v, errors %q, complaints %q, refused %q, left out %q; want none\nthe page: %q",
-			s.Stalls, s.Errors, s.Notes, s.Failed, s.Holes, s.Told)
+	var texts []string
+	for _, c := range cues {
+		if c.Owner != "metadata.live-video.net" {
+			t.Errorf("a cue of %q: %q", c.Owner, c.Text)
+		}
+		texts = append(texts, c.Text)
 	}
+	if !slices.Equal(texts, messages) {
+		t.Errorf("cues %q, want %q", texts, messages)
+	}
+}
+
+// clean fails the test if a showing was disturbed. A busy machine may make it
+// stand still.
+func (p showing) clean(t *testing.T, s seen, busy bool) {
+	t.Helper()
+	if len(s.Errors)+len(s.Failed)+len(s.Holes) > 0 {
+		t.Errorf("errors %q, refused %q, left out %q; want none\nthe page: %q", s.Errors, s.Failed, s.Holes, s.Told)
+	}
+	if !busy && len(s.Stalls)+len(s.Notes) > 0 {
+		t.Errorf("stalls %v, complaints %q; want none", s.Stalls, s.Notes)
+	}
+}
+
+// spare is the part of the machine's processors that has to be idle for times to
+// mean something.
+const spare = 0.1
+
+// measure begins to watch the machine. What it returns reports whether the
+// machine has been busy since.
+func measure(t *testing.T) (busy func() bool) {
+	t.Helper()
+	idle, all := processors(t)
+	return func() bool {
+		i, a := processors(t)
+		return float64(i-idle) < spare*float64(a-all)
+	}
+}
+
+// processors returns how long the machine's processors have been idle, and the
+// whole time, in ticks (proc(5), stat).
+func processors(t *testing.T) (idle, all int64) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	for i, field := range strings.Fields(line)[1:] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += n
+		if i == 3 || i == 4 { // idle, and waiting for disks
+			idle += n
+		}
+	}
+	return idle, all
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 
 	"openivs/e2e/hlsreader"
@@ -99,12 +98,11 @@ func TestAStrictReaderFindsNothing(t *testing.T) {
 			ch := s.channel(t, cell.set)
 			stream(t, numbered(t), ch.rtmp())
 			ch.live()
-			reader := hlsreader.Reader{URL: ch.playback, Tools: ffmpegTools{}, LowLatency: cell.mode == types.ChannelLatencyModeLowLatency, Prefetch: 2}
-			stop := time.AfterFunc(watch, func() {
-				if _, err := s.ivs.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: &ch.arn}); err != nil {
-					t.Error(err)
-				}
-			})
+			reader := hlsreader.Reader{URL: ch.playback, Tools: ffmpegTools{}, Parts: cell == mp4Low}
+			if cell.mode == types.ChannelLatencyModeLowLatency {
+				reader.Prefetch = 2
+			}
+			stop := time.AfterFunc(watch, ch.stop)
 			defer stop.Stop()
 			ctx, cancel := context.WithTimeout(t.Context(), watch+overIn)
 			defer cancel()

@@ -123,7 +123,10 @@ func (h *history) checkHead(p *Playlist) {
 	if c.CanSkipUntil > 0 && c.CanSkipUntil < skipAfter*p.Target-rounding {
 		h.fault("CAN-SKIP-UNTIL is %g, want 6 times %g at least", c.CanSkipUntil, p.Target)
 	}
-	if !h.w.LowLatency {
+	if len(p.Prefetch) != h.w.Prefetch && !p.Ended {
+		h.fault("%d EXT-X-PREFETCH, want %d", len(p.Prefetch), h.w.Prefetch)
+	}
+	if !h.w.Parts {
 		return
 	}
 	switch {
@@ -134,8 +137,6 @@ func (h *history) checkHead(p *Playlist) {
 	case p.Ended:
 	case p.Hint == "":
 		h.fault("no preload hint")
-	case len(p.Prefetch) != h.w.Prefetch:
-		h.fault("%d EXT-X-PREFETCH, want %d", len(p.Prefetch), h.w.Prefetch)
 	}
 }
 

@@ -340,7 +340,7 @@ func (h *history) tryLimits(p *Playlist) {
 // tryReports checks what this rendition says of the others: no less than they
 // said before, no more than they say afterwards.
 func (h *history) tryReports() {
-	if !h.w.LowLatency || len(h.others) == 0 {
+	if !h.w.Parts || len(h.others) == 0 {
 		return
 	}
 	before := map[string]*Playlist{}

@@ -264,7 +264,7 @@ func watch(t *testing.T, change func(o *origin), changeReader func(r *hlsreader.
 			}
 		}
 		transport := &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 16}
-		r := hlsreader.Reader{URL: "http://origin/stream.m3u8", Tools: o, LowLatency: true, Prefetch: 2, Transport: transport}
+		r := hlsreader.Reader{URL: "http://origin/stream.m3u8", Tools: o, Parts: true, Prefetch: 2, Transport: transport}
 		if changeReader != nil {
 			changeReader(&r)
 		}

@@ -11,6 +11,7 @@ func numberClauses() []clause {
 }
 
 func testNumbers(t *testing.T, e engine) {
+	t.Helper()
 	url := e.url(t)
 	a, b := newARN(ivs.KindChannel), newARN(ivs.KindChannel)
 	t.Run("first", func(t *testing.T) {

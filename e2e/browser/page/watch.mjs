@@ -3,6 +3,7 @@
 const sampleEvery = 250 // milliseconds between two looks at the picture
 const settled = 0.5 // seconds shown before a wait is a stall
 const tail = 0.5 // seconds before the end where waiting is no stall
+const segments = 'segmentmetadata'
 const dark = 128 // below this a block of the picture says 0
 
 export class Watch {
@@ -110,8 +111,10 @@ export class Watch {
     this.notes.push(what)
   }
 
-  // hear takes a metadata cue when it is due.
+  // hear takes a metadata cue when it is due. Those that the server adds about
+  // its own segments are not for applications.
   hear(cue) {
+    if (cue.owner === segments) return
     this.cues.push({ ...this.moment(), ...cue })
     this.changed()
   }
@@ -131,7 +134,7 @@ export class Watch {
   // until resolves to whether it came to pass within limit: so many seconds
   // shown in all, so many cues, the end.
   until({ seconds, cues, ended, limit }) {
-    const reached = () => (ended ? this.ended : this.played >= (seconds ?? 0) && this.cues.length >= (cues ?? 0))
+    const reached = () => (!ended || this.ended) && this.played >= (seconds ?? 0) && this.cues.length >= (cues ?? 0)
     return new Promise((done) => {
       const settle = (ok) => {
         this.waits.delete(look)

@@ -41,11 +41,11 @@ type Tools interface {
 
 // A Reader watches one live stream. Set the fields before Watch.
 type Reader struct {
-	URL        string            // of the multivariant playlist
-	Tools      Tools             // required
-	LowLatency bool              // parts are wanted
-	Prefetch   int               // how many EXT-X-PREFETCH lines a low-latency playlist has to have
-	Transport  http.RoundTripper // nil: one of its own
+	URL       string            // of the multivariant playlist
+	Tools     Tools             // required
+	Parts     bool              // parts are wanted
+	Prefetch  int               // how many EXT-X-PREFETCH lines a low-latency playlist has to have
+	Transport http.RoundTripper // nil: one of its own
 	// Patience is how long a server may be away, as while it starts again. 0: not
 	// at all.
 	Patience time.Duration

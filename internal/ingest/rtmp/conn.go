@@ -41,7 +41,7 @@ type conn struct {
 
 	session session
 	start   time.Time
-	armed   time.Time // the read deadline; in a loop, when to look next whether it is wanted
+	armed   time.Time // the read deadline, or in a loop when it looks next whether it is wanted
 	buf     []byte
 	unread  []byte // of buf
 
@@ -88,6 +88,7 @@ func (c *conn) watch(ctx context.Context) {
 // settle prepares for media, and returns errTaken if a loop will read it.
 func (c *conn) settle(ctx context.Context, ls loops) error {
 	if len(ls) > 0 && c.unwatch() {
+		c.armed = time.Time{}
 		if c.detach() == nil && ls.take(ctx, c) {
 			return errTaken
 		}

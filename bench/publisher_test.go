@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 
 	"openivs/e2e/publisher"
+	"openivs/e2e/server"
 )
 
 const (
@@ -26,6 +28,49 @@ const (
 // 1, 50 and 200 channels and reports the processor time that the server needs
 // for each second of each stream.
 func BenchmarkPublishers(b *testing.B) {
+	clip := encode(b)
+	for _, n := range []int{1, 50, 200} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				c := publish(b, clip, n, openivs(b, false))
+				b.ReportMetric(c.processor, "cpu-ms/publisher-s")
+				b.ReportMetric(c.memory, "MiB")
+			}
+			b.ReportMetric(0, "ns/op") // it runs in real time
+		})
+	}
+}
+
+// BenchmarkPublishersBesideNginx sends the same load to nginx-rtmp, which makes
+// whole segments, and to openivs, which makes parts too, unencrypted and
+// encrypted. A machine's speed drifts within minutes: there and back again, so
+// that the ratio holds where the figures do not.
+func BenchmarkPublishersBesideNginx(b *testing.B) {
+	const n = 50
+	clip := encode(b)
+	for b.Loop() {
+		var plain, secure, other float64
+		for _, take := range []func(){
+			func() { other += publish(b, clip, n, nginx(b)).processor / 2 },
+			func() { plain += publish(b, clip, n, openivs(b, false)).processor / 2 },
+			func() { secure += publish(b, clip, n, openivs(b, true)).processor / 2 },
+			func() { secure += publish(b, clip, n, openivs(b, true)).processor / 2 },
+			func() { plain += publish(b, clip, n, openivs(b, false)).processor / 2 },
+			func() { other += publish(b, clip, n, nginx(b)).processor / 2 },
+		} {
+			take()
+		}
+		b.ReportMetric(plain, "rtmp-cpu-ms/publisher-s")
+		b.ReportMetric(secure, "rtmps-cpu-ms/publisher-s")
+		b.ReportMetric(other, "nginx-cpu-ms/publisher-s")
+		b.ReportMetric(plain/other, "rtmp/nginx")
+	}
+	b.ReportMetric(0, "ns/op") // it runs in real time
+}
+
+// encode makes the clip, which loops without a seam.
+func encode(b *testing.B) []publisher.Tag {
+	b.Helper()
 	file := filepath.Join(b.TempDir(), "clip.flv")
 	out, err := exec.Command("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin",
 		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "sine=sample_rate=48000", "-t", "10",
@@ -39,41 +84,75 @@ func BenchmarkPublishers(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, n := range []int{1, 50, 200} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				publish(b, clip, n)
-			}
-		})
-	}
+	return clip
 }
 
-func publish(b *testing.B, clip []publisher.Tag, n int) {
+// A target takes publishers.
+type target struct {
+	pid    int
+	stream func() (address, key string) // of one more publisher
+	stop   func()
+}
+
+// openivs starts a server that takes RTMP, or RTMPS.
+func openivs(b *testing.B, encrypted bool) target {
 	b.Helper()
 	settings := filepath.Join(b.TempDir(), "openivs.yaml")
 	if err := os.WriteFile(settings, []byte("quota-concurrent-streams: 1000\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	s := serve(b, b.TempDir(), "--config", settings)
+	s, err := server.Start(b.Context(), program, b.TempDir(), "--config", settings)
+	if err != nil {
+		b.Fatal(err)
+	}
 	api, err := s.Client(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
+	address := s.At.RTMP
+	if encrypted {
+		address = s.At.RTMPS
+	}
+	return target{
+		pid: s.PID(),
+		stream: func() (string, string) {
+			out, err := api.CreateChannel(b.Context(), &ivs.CreateChannelInput{InsecureIngest: !encrypted})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return address, aws.ToString(out.StreamKey.Value)
+		},
+		stop: func() {
+			if err := s.Stop(syscall.SIGTERM); err != nil {
+				b.Error(err)
+			}
+		},
+	}
+}
+
+// A cost is what a server needs.
+type cost struct {
+	processor float64 // ms for each second of each publisher
+	memory    float64 // MiB in all
+}
+
+// publish has n publishers play the clip to t, which it stops, and says what
+// that costs.
+func publish(b *testing.B, clip []publisher.Tag, n int, t target) cost {
+	b.Helper()
+	defer t.stop()
 	ctx, cancel := context.WithCancel(b.Context())
 	var playing sync.WaitGroup
 	defer playing.Wait()
 	defer cancel()
 	var broken atomic.Int64
 	for i := range n {
-		out, err := api.CreateChannel(ctx, &ivs.CreateChannelInput{InsecureIngest: true})
+		address, key := t.stream()
+		c, err := publisher.Dial(ctx, address)
 		if err != nil {
 			b.Fatal(err)
 		}
-		c, err := publisher.Dial(ctx, s.At.RTMP)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := c.Publish(ctx, aws.ToString(out.StreamKey.Value)); err != nil {
+		if err := c.Publish(ctx, key); err != nil {
 			b.Fatal(err)
 		}
 		// Spread over two seconds, so that keyframes do not come all at once.
@@ -90,15 +169,16 @@ func publish(b *testing.B, clip []publisher.Tag, n int) {
 		})
 	}
 	wait(ctx, settle)
-	before, from := used(b, s.PID()), time.Now()
+	before, from := used(b, t.pid), time.Now()
 	wait(ctx, measure)
-	cost, length := used(b, s.PID())-before, time.Since(from)
+	spent, length := used(b, t.pid)-before, time.Since(from)
 	if broken.Load() > 0 {
 		b.Errorf("%d of %d publishers were cut off", broken.Load(), n)
 	}
-	b.ReportMetric(float64(cost.Milliseconds())/length.Seconds()/float64(n), "cpu-ms/publisher-s")
-	b.ReportMetric(resident(b, s.PID()), "MiB")
-	b.ReportMetric(0, "ns/op") // it runs in real time
+	return cost{
+		processor: float64(spent.Milliseconds()) / length.Seconds() / float64(n),
+		memory:    resident(b, t.pid),
+	}
 }
 
 // wait waits for a length of time that is itself part of the measurement.

@@ -22,14 +22,14 @@ func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
 	if b.Reserve == nil {
 		at.Limit = at.MSN + reserved
 	} else if !known || at.Limit-at.MSN < reserved {
-		first, err := b.Reserve(channel, reserved)
+		first, err := b.Reserve(channel, 2*reserved) // so that most streams need not ask
 		if err != nil {
 			return hls.Position{}, err
 		}
 		if first != at.Limit {
 			at.MSN, at.Discontinuities = first, first // never more than numbers
 		}
-		at.Limit = first + reserved
+		at.Limit = first + 2*reserved
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

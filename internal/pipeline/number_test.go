@@ -1,0 +1,131 @@
+package pipeline_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"openivs/internal/hls"
+	"openivs/internal/ivs"
+	"openivs/internal/media/mediatest"
+	"openivs/internal/pipeline"
+)
+
+// numbers is what a database keeps over the death of a server.
+type numbers struct {
+	next map[ivs.ARN]int64
+	away error
+	used int
+}
+
+func (n *numbers) reserve(channel ivs.ARN, count int64) (int64, error) {
+	if n.away != nil {
+		return 0, n.away
+	}
+	n.used++
+	first := n.next[channel]
+	n.next[channel] += count
+	return first, nil
+}
+
+// stream publishes 5 s and returns the range of numbers it used.
+func stream(t *testing.T, b *pipeline.Builder, id string, end bool) (first, next, discontinuity int64) {
+	t.Helper()
+	p := open(t, b, session(id))
+	write(t, p, mediatest.Plain(t).Units(5*time.Second))
+	snap := window(t, b, id)
+	first, next = snap.Segments[0].MSN, snap.Next()
+	if end {
+		if err := p.Close(true); err != nil {
+			t.Fatal(err)
+		}
+		next = window(t, b, id).Next()
+	}
+	s, _, _ := b.Stream(id)
+	return first, next, s.Next().Discontinuities
+}
+
+func TestNumbersAreNeverUsedAgain(t *testing.T) {
+	db := &numbers{next: map[ivs.ARN]int64{}}
+	used, cuts := int64(-1), int64(-1)
+	for life, end := range []bool{true, false, true} { // the second server is killed
+		b := &pipeline.Builder{Reserve: db.reserve}
+		for i := range 3 {
+			id := string(rune('a'+life)) + string(rune('a'+i))
+			first, next, discontinuity := stream(t, b, id, end || i < 2)
+			if first <= used || discontinuity <= cuts && (life > 0 || i > 0) {
+				t.Errorf("stream %s begins with number %d and is after %d breaks; %d and %d were used", id, first, discontinuity, used, cuts)
+			}
+			if i > 0 && first != used+1 {
+				t.Errorf("stream %s begins with number %d, want %d: the next", id, first, used+1)
+			}
+			used, cuts = next-1, discontinuity
+		}
+	}
+	if db.used > 7 {
+		t.Errorf("the database was asked %d times for 9 streams", db.used)
+	}
+}
+
+func TestOpenWithoutNumbersFails(t *testing.T) {
+	db := &numbers{next: map[ivs.ARN]int64{}, away: errors.New("the database is away")}
+	b := &pipeline.Builder{Reserve: db.reserve}
+	if _, err := b.Open(session("st-1a")); !errors.Is(err, db.away) {
+		t.Errorf("Open: %v", err)
+	}
+	db.away = nil
+	stream(t, b, "st-1a", true)
+	db.away = errors.New("away again")
+	stream(t, b, "st-1b", true) // the first asked for enough
+}
+
+// TestTwoStreamsAtOnce opens a stream on a channel whose last one has not ended.
+func TestTwoStreamsAtOnce(t *testing.T) {
+	var b pipeline.Builder
+	first := open(t, &b, session("st-1a"))
+	write(t, first, mediatest.Plain(t).Units(5*time.Second))
+	second := open(t, &b, session("st-1b"))
+	write(t, second, mediatest.Plain(t).Units(5*time.Second))
+	if err := first.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	third := open(t, &b, session("st-1c"))
+	write(t, third, mediatest.Plain(t).Units(5*time.Second))
+	last := int64(-1)
+	for _, id := range []string{"st-1a", "st-1b", "st-1c"} {
+		for _, seg := range window(t, &b, id).Segments {
+			if seg.MSN <= last {
+				t.Errorf("stream %s has number %d after %d", id, seg.MSN, last)
+			}
+			last = seg.MSN
+		}
+	}
+}
+
+func TestFormatIsTheChannels(t *testing.T) {
+	for _, tc := range []struct {
+		container ivs.ContainerFormat
+		latency   ivs.LatencyMode
+		parts     bool
+		want      hls.Container
+		delivery  hls.Delivery
+	}{
+		{ivs.TS, ivs.LatencyNormal, false, hls.TS, hls.Whole},
+		{ivs.TS, ivs.LatencyLow, false, hls.TS, hls.Ahead},
+		{ivs.TS, ivs.LatencyLow, true, hls.TS, hls.Parts},
+		{ivs.FragmentedMP4, ivs.LatencyNormal, false, hls.MP4, hls.Whole},
+		{ivs.FragmentedMP4, ivs.LatencyLow, false, hls.MP4, hls.Parts},
+	} {
+		b := pipeline.Builder{PartsInTS: tc.parts}
+		s := session("st-1a")
+		s.Channel.Channel.Container, s.Channel.Channel.Latency = tc.container, tc.latency
+		open(t, &b, s)
+		found, _, _ := b.Stream("st-1a")
+		if w, _ := found.Window(hls.Source); w.Container != tc.want || w.Delivery != tc.delivery {
+			t.Errorf("%s %s: container %v, delivery %v", tc.container, tc.latency, w.Container, w.Delivery)
+		}
+	}
+}

@@ -55,3 +55,12 @@ func run(m *testing.M) int {
 	}
 	return m.Run()
 }
+
+// onlySoak leaves a test out of a short run: it watches for minutes, or measures
+// time on a machine that it wants for itself.
+func onlySoak(t *testing.T) {
+	t.Helper()
+	if !*soak {
+		t.Skip("runs with -soak (make soak)")
+	}
+}

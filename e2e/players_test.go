@@ -157,7 +157,7 @@ func (p showing) behind() float64 {
 // group that stands for it in a short run.
 func showings() [][]showing {
 	if !*soak {
-		return [][]showing{{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}, {tsLow, "native"}}}
+		return [][]showing{{{tsLow, "hls"}, {tsLow, "ivs"}}}
 	}
 	var all [][]showing
 	for _, c := range cells {

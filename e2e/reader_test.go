@@ -86,11 +86,9 @@ func piped(ctx context.Context, input []byte, name string, args ...string) ([]by
 
 // TestAStrictReaderFindsNothing watches live streams of each kind to their end.
 func TestAStrictReaderFindsNothing(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
-	watch := 10 * time.Second
-	if *soak {
-		watch = 4 * time.Minute
-	}
+	const watch = 4 * time.Minute
 	s := serve(t)
 	for _, cell := range cells {
 		t.Run(cell.String(), func(t *testing.T) {

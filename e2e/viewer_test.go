@@ -139,11 +139,9 @@ func TestThePageOfAChannelPlays(t *testing.T) {
 // started again, and the encoder comes back: it goes on by itself, with its own
 // defaults.
 func TestPlayersGoOnAfterARestart(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
-	signals := []os.Signal{syscall.SIGTERM}
-	if *soak {
-		signals = append(signals, syscall.SIGKILL)
-	}
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGKILL}
 	s := serve(t)
 	b := chromium(t)
 	c := encode(t, picture{width: 640, height: 360, fps: 30, profile: "high", kbps: 800}, voice)

@@ -95,7 +95,7 @@ func policy(playback string) string {
 		from += " " + u.Scheme + "://" + u.Host
 	}
 	return "default-src 'none'; script-src 'self'; worker-src blob:; style-src 'self'; img-src data:; " +
-		"connect-src " + from + "; media-src blob: " + from + "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+		"connect-src " + from + "; media-src blob: data: " + from + "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 }
 
 // file answers with a file of the page.

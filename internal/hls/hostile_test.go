@@ -89,50 +89,76 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzPackager feeds real units in any order, at any time; whatever comes of it
-// must be right.
-func FuzzPackager(f *testing.F) {
+// odd yields real units in any order, at any time, as ops say.
+func odd(clips [2]*mediatest.Clip, ops []byte) iter.Seq[media.Unit] {
+	return func(yield func(media.Unit) bool) {
+		clock, clip, n := media.Ticks(0), clips[0], 0
+		for ops := ops[:min(len(ops), 3000)]; len(ops) >= 3; ops = ops[3:] {
+			op, arg, step := ops[0], ops[1], ops[2]
+			n++
+			u := clip.Picture(n%mediatest.GOP + 1 - n%mediatest.GOP/29)
+			clock += media.Ticks(step) * 900
+			switch op % 8 {
+			case 0:
+				u = clip.Picture(0)
+			case 1, 2:
+				u = clip.Sound(n)
+			case 3:
+				clip = clips[arg%2]
+				continue
+			case 4:
+				clock += (media.Ticks(arg) - 128) * media.Clock / 8
+				continue
+			case 5:
+				clock += media.Ticks(arg) << 30
+				continue
+			}
+			u.DTS = clock
+			u.PTS = clock + media.Ticks(arg)*450
+			if u.Track.Kind == media.Audio {
+				u.PTS = u.DTS
+			}
+			if !yield(u) {
+				return
+			}
+		}
+	}
+}
+
+func oddSeeds(f *testing.F) [2]*mediatest.Clip {
+	f.Helper()
 	f.Add([]byte{0, 0, 33, 0})
 	f.Add(bytes.Repeat([]byte{0, 0, 200, 2, 1, 200, 1, 1, 200, 3, 0, 23}, 40))
 	f.Add(bytes.Repeat([]byte{0, 0, 250, 4, 1, 255, 5, 0, 100, 1, 3, 250}, 40))
-	clips := [2]*mediatest.Clip{mediatest.Plain(f), mediatest.Reordered(f)}
+	return [2]*mediatest.Clip{mediatest.Plain(f), mediatest.Reordered(f)}
+}
+
+// FuzzPackager feeds real units in any order, at any time; whatever comes of it
+// must be right.
+func FuzzPackager(f *testing.F) {
+	clips := oddSeeds(f)
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		p := newPublisher(t)
 		p.reader.loose = true
-		p.write(func(yield func(media.Unit) bool) {
-			clock, clip, n := media.Ticks(0), clips[0], 0
-			ops = ops[:min(len(ops), 3000)]
-			for len(ops) >= 3 {
-				op, arg, step := ops[0], ops[1], ops[2]
-				ops = ops[3:]
-				n++
-				u := clip.Picture(n%mediatest.GOP + 1 - n%mediatest.GOP/29)
-				clock += media.Ticks(step) * 900
-				switch op % 8 {
-				case 0:
-					u = clip.Picture(0)
-				case 1, 2:
-					u = clip.Sound(n)
-				case 3:
-					clip = clips[arg%2]
-					continue
-				case 4:
-					clock += (media.Ticks(arg) - 128) * media.Clock / 8
-					continue
-				case 5:
-					clock += media.Ticks(arg) << 30
-					continue
-				}
-				u.DTS = clock
-				u.PTS = clock + media.Ticks(arg)*450
-				if u.Track.Kind == media.Audio {
-					u.PTS = u.DTS
-				}
-				if !yield(u) {
-					return
-				}
-			}
-		})
+		p.write(odd(clips, ops))
 		p.close(true)
+	})
+}
+
+// FuzzParts does the same in low latency.
+func FuzzParts(f *testing.F) {
+	clips := oddSeeds(f)
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		container := hls.TS
+		if len(ops)%2 == 0 {
+			container = hls.MP4
+		}
+		c := newChannel(t, container)
+		c.player.steady, c.player.loose = false, true
+		if len(ops)%3 == 0 {
+			c.packager.Window.Want()
+		}
+		c.write(odd(clips, ops))
+		c.close(true)
 	})
 }

@@ -26,6 +26,7 @@ type player struct {
 	tb     testing.TB
 	window *hls.Window
 	steady bool // pictures are equally far apart
+	loose  bool // or anywhere
 
 	target, partTarget float64
 	segments           map[int64]*watched
@@ -181,7 +182,7 @@ func (p *player) look() {
 	p.next = l.first + int64(len(l.uris))
 	behind := listed
 	for i, s := range l.segments {
-		if s.duration > 0 && len(s.parts) == 0 && behind <= 3*p.target {
+		if s.duration > 0 && len(s.parts) == 0 && behind < 3*p.target-0.001 {
 			p.tb.Errorf("segment %d has no parts and is %.3f s from the end\n%s", l.first+int64(i), behind, text)
 		}
 		behind -= s.duration
@@ -381,7 +382,7 @@ func (p *player) whole(snap *hls.Snapshot, msn int64, s *watched) {
 	if len(seg.Data) != cap(seg.Data) && cap(seg.Data)-len(seg.Data) > len(seg.Data)/4+1024 {
 		p.tb.Errorf("segment %d has %d bytes in a buffer of %d", msn, len(seg.Data), cap(seg.Data))
 	}
-	if before := p.segments[msn-1]; before != nil && !s.discontinuity {
+	if before := p.segments[msn-1]; before != nil && !s.discontinuity && !p.loose {
 		all := [2][]sample{before.pictures, before.sounds}
 		for i, list := range [2][]sample{s.pictures, s.sounds} {
 			if len(list) > 0 && len(all[i]) > 0 {

@@ -20,6 +20,10 @@ var program string // built by TestMain
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if os.Getenv(beBare) != "" {
+		fmt.Fprintln(os.Stderr, bare())
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "openivs-bench-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

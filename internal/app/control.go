@@ -10,6 +10,7 @@ import (
 	"openivs/internal/ivs"
 	"openivs/internal/playback"
 	"openivs/internal/player"
+	"openivs/internal/recent"
 	"openivs/internal/session"
 	"openivs/internal/sigv4"
 	"openivs/internal/store"
@@ -39,7 +40,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 // server.
 func (a *App) joinControl(ctx context.Context) error {
 	plane := &control.Plane{
-		Store:        a.db,
+		Store:        recent.New(a.db),
 		Recordings:   a.db.RecordingConfigurations(),
 		Restrictions: a.db.RestrictionPolicies(),
 		Ads:          a.db.AdConfigurations(),

@@ -41,6 +41,7 @@ var may = map[string][]string{
 	"internal/access":     {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},
 	"internal/api/ivsapi": {"internal/api/restjson"},
 	"internal/control":    {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
+	"internal/recent":     {"internal/control", "internal/ivs"},
 	"internal/store":      {"internal/ivs", "internal/lock", "internal/seal"},
 
 	// the top

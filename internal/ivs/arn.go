@@ -2,7 +2,6 @@ package ivs
 
 import (
 	"crypto/rand"
-	"regexp"
 	"strings"
 )
 
@@ -32,18 +31,51 @@ type ARN struct {
 // maxARN is the longest ARN the API accepts, in bytes.
 const maxARN = 128
 
-var arnForm = regexp.MustCompile(`^arn:aws:([is]vs):([a-z0-9-]+):([0-9]+):([a-z-]+)/([a-zA-Z0-9-]+)$`)
-
-// ParseARN accepts the one shape of ARN that the API describes.
+// ParseARN accepts the one shape of ARN that the API describes:
+// arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
 func ParseARN(s string) (ARN, error) {
 	if len(s) > maxARN {
 		return ARN{}, Errorf(Invalid, "an ARN has at most %d characters, this one has %d", maxARN, len(s))
 	}
-	m := arnForm.FindStringSubmatch(s)
-	if m == nil {
+	rest, isARN := strings.CutPrefix(s, "arn:aws:")
+	service, rest, _ := strings.Cut(rest, ":")
+	region, rest, _ := strings.Cut(rest, ":")
+	account, rest, _ := strings.Cut(rest, ":")
+	kind, id, _ := strings.Cut(rest, "/")
+	if !isARN || service != "ivs" && service != "svs" ||
+		!made(region, lower|digits|hyphen) || !made(account, digits) || !made(kind, lower|hyphen) || !made(id, lower|upper|digits|hyphen) {
 		return ARN{}, Errorf(Invalid, "%q is not an IVS ARN", s)
 	}
-	return ARN{Service: m[1], Region: m[2], Account: m[3], Kind: Kind(m[4]), ID: m[5]}, nil
+	return ARN{Service: service, Region: region, Account: account, Kind: Kind(kind), ID: id}, nil
+}
+
+// What a part of an ARN may be made of.
+const (
+	lower = 1 << iota
+	upper
+	digits
+	hyphen
+)
+
+// made reports whether s has only characters of some sorts, and one at least.
+func made(s string, of int) bool {
+	for i := range len(s) {
+		sort := 0
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z':
+			sort = lower
+		case 'A' <= c && c <= 'Z':
+			sort = upper
+		case '0' <= c && c <= '9':
+			sort = digits
+		case c == '-':
+			sort = hyphen
+		}
+		if sort&of == 0 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // String returns the ARN as the API writes it.

@@ -1,0 +1,353 @@
+package recent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"openivs/internal/control"
+	"openivs/internal/ivs"
+	"openivs/internal/recent"
+)
+
+// A database holds channels and keys, counts reads, and can be slow or fail.
+type database struct {
+	control.Store // what is not there panics
+
+	mu       sync.Mutex
+	channels map[ivs.ARN]ivs.Channel
+	keys     map[ivs.ARN]ivs.StreamKey
+	reads    atomic.Int64
+	during   func() // runs within a read, before it looks
+	after    func() // runs within a read, after it has looked
+	fails    error  // of changes, which are made all the same
+}
+
+func (d *database) Channel(_ context.Context, arn ivs.ARN) (ivs.Channel, error) {
+	d.reads.Add(1)
+	if d.during != nil {
+		d.during()
+	}
+	d.mu.Lock()
+	c, ok := d.channels[arn]
+	c.Tags = c.Tags.Clone()
+	d.mu.Unlock()
+	if d.after != nil {
+		d.after()
+	}
+	if !ok {
+		return ivs.Channel{}, ivs.Errorf(ivs.NotFound, "none")
+	}
+	return c, nil
+}
+
+func (d *database) StreamKey(_ context.Context, arn ivs.ARN) (ivs.StreamKey, error) {
+	d.reads.Add(1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k, ok := d.keys[arn]
+	if !ok {
+		return ivs.StreamKey{}, ivs.Errorf(ivs.NotFound, "none")
+	}
+	return k, nil
+}
+
+func (d *database) UpdateChannel(_ context.Context, arn ivs.ARN, change func(*ivs.Channel, bool) error) (ivs.Channel, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.channels[arn]
+	if err := change(&c, false); err != nil {
+		return c, err
+	}
+	d.channels[arn] = c
+	return c, d.fails
+}
+
+func (d *database) DeleteChannel(_ context.Context, arn ivs.ARN, _ func(bool) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.channels, arn)
+	clear(d.keys)
+	return d.fails
+}
+
+func (d *database) DeleteStreamKey(_ context.Context, arn ivs.ARN) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.keys, arn)
+	return d.fails
+}
+
+func (d *database) UpdateTags(_ context.Context, arn ivs.ARN, change func(ivs.Tags) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.channels[arn]
+	c.Tags = c.Tags.Clone()
+	if err := change(c.Tags); err != nil {
+		return err
+	}
+	d.channels[arn] = c
+	return d.fails
+}
+
+var (
+	channel = ivs.ARN{Service: "ivs", Region: "r", Account: "1", Kind: ivs.KindChannel, ID: "c"}
+	key     = ivs.ARN{Service: "ivs", Region: "r", Account: "1", Kind: ivs.KindStreamKey, ID: "k"}
+)
+
+func open() (*database, *recent.Store) {
+	d := &database{
+		channels: map[ivs.ARN]ivs.Channel{channel: {ARN: channel, Name: "0", Tags: ivs.Tags{"a": "0"}}},
+		keys:     map[ivs.ARN]ivs.StreamKey{key: {ARN: key, Channel: channel, Value: "v", Tags: ivs.Tags{}}},
+	}
+	return d, recent.New(d)
+}
+
+func rename(t *testing.T, s *recent.Store, name string) {
+	t.Helper()
+	_, err := s.UpdateChannel(t.Context(), channel, func(c *ivs.Channel, _ bool) error { c.Name = name; return nil })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsReadAgainIsNotAskedFor(t *testing.T) {
+	d, s := open()
+	for range 5 {
+		if c, err := s.Channel(t.Context(), channel); err != nil || c.Name != "0" {
+			t.Errorf("Channel = %+v, %v", c, err)
+		}
+		if k, err := s.StreamKey(t.Context(), key); err != nil || k.Value != "v" {
+			t.Errorf("StreamKey = %+v, %v", k, err)
+		}
+	}
+	if got := d.reads.Load(); got != 2 {
+		t.Errorf("%d reads, want one of each", got)
+	}
+}
+
+func TestWhatIsNotThereIsNotRemembered(t *testing.T) {
+	d, s := open()
+	other := channel
+	other.ID = "other"
+	if _, err := s.Channel(t.Context(), other); ivs.CodeOf(err) != ivs.NotFound {
+		t.Error(err)
+	}
+	d.channels[other] = ivs.Channel{ARN: other}
+	if _, err := s.Channel(t.Context(), other); err != nil {
+		t.Errorf("after it was created: %v", err)
+	}
+}
+
+func TestEveryChangeIsSeenAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(t *testing.T, s *recent.Store) error
+		want   string // of channel and key
+	}{
+		{"an update", func(t *testing.T, s *recent.Store) error { t.Helper(); rename(t, s, "1"); return nil }, "1 0 true"},
+		{"tags", func(t *testing.T, s *recent.Store) error {
+			t.Helper()
+			return s.UpdateTags(t.Context(), channel, func(tags ivs.Tags) error { tags["a"] = "1"; return nil })
+		}, "0 1 true"},
+		{"the end of a key", func(t *testing.T, s *recent.Store) error { t.Helper(); return s.DeleteStreamKey(t.Context(), key) }, "0 0 false"},
+		{"the end of a channel", func(t *testing.T, s *recent.Store) error {
+			t.Helper()
+			return s.DeleteChannel(t.Context(), channel, func(bool) error { return nil })
+		}, "  false"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, s := open()
+			look := func() string {
+				c, _ := s.Channel(t.Context(), channel) // one that is gone is the zero one
+				_, err := s.StreamKey(t.Context(), key)
+				return fmt.Sprint(c.Name, " ", c.Tags["a"], " ", err == nil)
+			}
+			if got := look(); got != "0 0 true" {
+				t.Fatal(got)
+			}
+			if err := tt.change(t, s); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if got := look(); got != tt.want {
+					t.Errorf("after it %q, want %q", got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func TestTheCallerMayChangeWhatItGets(t *testing.T) {
+	_, s := open()
+	for range 3 {
+		c, err := s.Channel(t.Context(), channel)
+		if err != nil || c.Tags["a"] != "0" || len(c.Tags) != 1 {
+			t.Fatalf("Channel = %+v, %v", c, err)
+		}
+		c.Tags["a"], c.Tags["b"] = "mine", "mine"
+	}
+}
+
+// TestAReadThatAChangeOvertakesIsNotRemembered has the change come when the read
+// has already looked.
+func TestAReadThatAChangeOvertakesIsNotRemembered(t *testing.T) {
+	d, s := open()
+	once := sync.OnceFunc(func() { rename(t, s, "1") })
+	d.after = once
+	if c, err := s.Channel(t.Context(), channel); err != nil || c.Name != "0" {
+		t.Fatalf("Channel = %+v, %v; want what it was when the read looked", c, err)
+	}
+	if c, err := s.Channel(t.Context(), channel); err != nil || c.Name != "1" {
+		t.Errorf("after the change Channel = %+v, %v", c, err)
+	}
+}
+
+// TestWhileAChangeIsUnderWayMemoryIsNotUsed has somebody see the change before its
+// maker is told; nobody after that may see what was before.
+func TestWhileAChangeIsUnderWayMemoryIsNotUsed(t *testing.T) {
+	d, s := open()
+	if _, err := s.Channel(t.Context(), channel); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.UpdateChannel(t.Context(), channel, func(c *ivs.Channel, _ bool) error {
+		before := d.reads.Load()
+		d.mu.Unlock()
+		defer d.mu.Lock()
+		if _, err := s.Channel(t.Context(), channel); err != nil {
+			t.Error(err)
+		}
+		if d.reads.Load() == before {
+			t.Error("a read during a change came from memory")
+		}
+		c.Name = "1"
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAChangeThatMayHaveBeenMadeIsDoubted(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fails error
+		reads int64 // of five
+	}{
+		{"refused", ivs.Errorf(ivs.Conflict, "live"), 1},
+		{"the database is away", ivs.Errorf(ivs.Unavailable, "away"), 5},
+		{"nobody knows", errors.New("broken pipe"), 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, s := open()
+				d.fails = tt.fails
+				if _, err := s.UpdateChannel(t.Context(), channel, func(*ivs.Channel, bool) error { return nil }); !errors.Is(err, tt.fails) {
+					t.Fatal(err)
+				}
+				read := func() int64 {
+					before := d.reads.Load()
+					for range 5 {
+						if _, err := s.Channel(t.Context(), channel); err != nil {
+							t.Error(err)
+						}
+					}
+					return d.reads.Load() - before
+				}
+				if got := read(); got != tt.reads {
+					t.Errorf("%d reads of 5 went to the database, want %d", got, tt.reads)
+				}
+				<-time.After(2 * time.Minute)
+				if read(); read() != 0 {
+					t.Error("two minutes later nothing is remembered")
+				}
+			})
+		})
+	}
+}
+
+// TestNobodyReadsWhatIsOver has readers and writers at once: a writer, once told,
+// and everybody it tells, reads its own value or a newer one.
+func TestNobodyReadsWhatIsOver(t *testing.T) {
+	_, s := open()
+	var newest atomic.Int64 // name that some writer has been told is there
+	var all, writing sync.WaitGroup
+	stop := make(chan struct{})
+	var n atomic.Int64
+	for range 2 {
+		writing.Go(func() {
+			for range 2000 {
+				var mine int64
+				_, err := s.UpdateChannel(t.Context(), channel, func(c *ivs.Channel, _ bool) error {
+					mine = n.Add(1)
+					c.Name = fmt.Sprint(mine)
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				for old := newest.Load(); old < mine && !newest.CompareAndSwap(old, mine); old = newest.Load() {
+				}
+			}
+		})
+	}
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				least := newest.Load()
+				c, err := s.Channel(t.Context(), channel)
+				var got int64
+				if _, scan := fmt.Sscan(c.Name, &got); err != nil || scan != nil || got < least {
+					t.Errorf("read %q, %v; %d was there", c.Name, err, least)
+					return
+				}
+			}
+		})
+	}
+	writing.Wait()
+	close(stop)
+	all.Wait()
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	d, s := open()
+	for i := range 20_000 {
+		arn := channel
+		arn.ID = fmt.Sprint(i)
+		d.channels[arn] = ivs.Channel{ARN: arn, Tags: ivs.Tags{}}
+		if _, err := s.Channel(t.Context(), arn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := d.reads.Load()
+	for i := range 20_000 {
+		arn := channel
+		arn.ID = fmt.Sprint(i)
+		if _, err := s.Channel(t.Context(), arn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hits := 20_000 - (d.reads.Load() - before); hits > 8192 {
+		t.Errorf("%d of 20,000 are remembered", hits)
+	}
+}
+
+func BenchmarkChannel(b *testing.B) {
+	_, s := open()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Channel(b.Context(), channel); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

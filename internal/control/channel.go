@@ -189,27 +189,40 @@ func (p *Plane) channel(c ivs.Channel) ivsapi.Channel {
 // snapshot is a channel as it was when a session began, without its secret.
 func snapshot(s ivs.Snapshot) ivsapi.Channel {
 	c := s.Channel
+	v := &struct { // all in one piece of memory
+		arn, name, recording, ingest, playback, srt, restriction, ads string
+
+		latency              ivsapi.ChannelLatencyMode
+		kind                 ivsapi.ChannelType
+		preset               ivsapi.TranscodePreset
+		container            ivsapi.ContainerFormat
+		policy               ivsapi.MultitrackPolicy
+		resolution           ivsapi.MultitrackMaximumResolution
+		authorized, insecure bool
+		multitrack           bool
+	}{
+		c.ARN.String(), c.Name, c.Recording.String(), s.IngestEndpoint, s.PlaybackURL, s.SRTEndpoint, c.Restriction.String(), c.AdConfiguration.String(),
+		ivsapi.ChannelLatencyMode(c.Latency), ivsapi.ChannelType(c.Type), ivsapi.TranscodePreset(c.Preset), ivsapi.ContainerFormat(c.Container),
+		ivsapi.MultitrackPolicy(c.Multitrack.Policy), ivsapi.MultitrackMaximumResolution(c.Multitrack.MaximumResolution),
+		c.Authorized, c.InsecureIngest, c.Multitrack.Enabled,
+	}
 	return ivsapi.Channel{
-		ARN:                          new(c.ARN.String()),
-		Name:                         new(c.Name),
-		LatencyMode:                  new(ivsapi.ChannelLatencyMode(c.Latency)),
-		Type:                         new(ivsapi.ChannelType(c.Type)),
-		RecordingConfigurationARN:    new(c.Recording.String()),
-		IngestEndpoint:               new(s.IngestEndpoint),
-		PlaybackURL:                  new(s.PlaybackURL),
-		Authorized:                   new(c.Authorized),
+		ARN:                          &v.arn,
+		Name:                         &v.name,
+		LatencyMode:                  &v.latency,
+		Type:                         &v.kind,
+		RecordingConfigurationARN:    &v.recording,
+		IngestEndpoint:               &v.ingest,
+		PlaybackURL:                  &v.playback,
+		Authorized:                   &v.authorized,
 		Tags:                         c.Tags.Clone(),
-		InsecureIngest:               new(c.InsecureIngest),
-		Preset:                       new(ivsapi.TranscodePreset(c.Preset)),
-		SRT:                          &ivsapi.SRT{Endpoint: new(s.SRTEndpoint)},
-		PlaybackRestrictionPolicyARN: new(c.Restriction.String()),
-		MultitrackInputConfiguration: &ivsapi.MultitrackInputConfiguration{
-			Enabled:           new(c.Multitrack.Enabled),
-			Policy:            new(ivsapi.MultitrackPolicy(c.Multitrack.Policy)),
-			MaximumResolution: new(ivsapi.MultitrackMaximumResolution(c.Multitrack.MaximumResolution)),
-		},
-		ContainerFormat:    new(ivsapi.ContainerFormat(c.Container)),
-		AdConfigurationARN: new(c.AdConfiguration.String()),
+		InsecureIngest:               &v.insecure,
+		Preset:                       &v.preset,
+		SRT:                          &ivsapi.SRT{Endpoint: &v.srt},
+		PlaybackRestrictionPolicyARN: &v.restriction,
+		MultitrackInputConfiguration: &ivsapi.MultitrackInputConfiguration{Enabled: &v.multitrack, Policy: &v.policy, MaximumResolution: &v.resolution},
+		ContainerFormat:              &v.container,
+		AdConfigurationARN:           &v.ads,
 	}
 }
 

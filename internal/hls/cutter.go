@@ -32,6 +32,9 @@ const (
 	maxFrame = media.Clock / 6
 	// spareRoom is the part of a segment's size that the next may be larger.
 	spareRoom = 16
+	// maxSilence is how much of the end may be without audio because that came
+	// too late; where more is, the audio had ended before.
+	maxSilence = media.Clock / 2
 	// fragment is how long the fragments of an MP4 segment are that has no parts.
 	fragment = media.Clock
 )
@@ -294,12 +297,27 @@ func (c *cutter) fill() {
 // end is where the segment ends if no picture follows.
 func (c *cutter) end() media.Ticks { return c.last + c.frame }
 
+// silence is where what is heard ends, if that is a little before the pictures
+// do: encoders send audio behind the pictures that it belongs to. A player that
+// was told of more than it got waits for the rest, even at the end.
+func (c *cutter) silence() media.Ticks {
+	if end := c.end(); c.window.Delivery != Parts || c.audio == nil || end-c.heard > maxSilence {
+		return end
+	}
+	return c.heard
+}
+
 // stop ends the segment, if there is one, as the pictures that follow do not
 // continue it.
 func (c *cutter) stop() {
 	if c.open {
-		c.dropTail()
-		c.finish(min(c.end(), c.start+c.hard()))
+		end := min(c.end(), c.start+c.hard(), c.silence())
+		c.dropTail(end)
+		if c.parts.wished && len(c.seg.Parts) == 0 && !c.parts.filled {
+			c.open = false // nothing of it is left
+		} else {
+			c.finish(end)
+		}
 	}
 	c.broken = true
 }

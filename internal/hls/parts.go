@@ -113,7 +113,7 @@ func (c *cutter) endPart(end media.Ticks) {
 func (c *cutter) closePart(end media.Ticks) {
 	p := &c.parts
 	end = min(max(end, p.start+1), p.start+p.length)
-	c.buf = c.mux.end(c.buf, end-c.last)
+	c.buf = c.mux.end(c.buf, max(end-c.last, 1))
 	n := len(c.buf)
 	c.seg.Parts = append(c.seg.Parts, Part{
 		Duration:    end - p.start,
@@ -135,11 +135,12 @@ func (c *cutter) endParts(end media.Ticks) media.Ticks {
 	return c.parts.start
 }
 
-// dropTail lets go of what was heard since the last part, as no segment will take
-// it up: a part without pictures at the end is one that players wait for in vain.
-func (c *cutter) dropTail() {
-	if p := &c.parts; p.wished && p.filled && p.pictures == 0 {
+// dropTail lets go of what came since the last part, if nothing was seen or heard
+// of it before the end, as no segment will take it up: a part without pictures or
+// audio at the end is one that players wait for in vain.
+func (c *cutter) dropTail(end media.Ticks) {
+	if p := &c.parts; p.wished && p.filled && (p.pictures == 0 || end <= p.start) {
 		c.mux.drop()
-		c.buf, p.filled = c.buf[:p.from], false
+		c.buf, p.filled, p.pictures = c.buf[:p.from], false, 0
 	}
 }

@@ -157,7 +157,7 @@ func (p showing) behind() float64 {
 // group that stands for it in a short run.
 func showings() [][]showing {
 	if !*soak {
-		return [][]showing{{{tsLow, "hls"}, {tsLow, "ivs"}}}
+		return [][]showing{{{tsLow, "hls"}}}
 	}
 	var all [][]showing
 	for _, c := range cells {

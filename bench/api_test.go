@@ -40,7 +40,9 @@ func bare() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(ln.Addr())
+	if _, err := fmt.Fprintln(os.Stdout, ln.Addr()); err != nil {
+		return err
+	}
 	v := &sigv4.Verifier{
 		Region: "us-east-1", Services: []string{"ivs"},
 		Lookup: func(context.Context, string) (sigv4.Credential, error) {

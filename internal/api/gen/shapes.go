@@ -54,7 +54,11 @@ func shapesFile(p *plan) *file {
 		}
 		f.line("type %s struct {", s.name)
 		for _, m := range s.fields {
-			f.line("%s %s `json:\"%s,omitempty\"`%s", m.name, p.fieldType(m), m.member, p.fieldComment(m))
+			omit := ",omitempty"
+			if p.structOf(m.Shape) != nil && m.required {
+				omit = "" // it is no pointer
+			}
+			f.line("%s %s `json:\"%s%s\"`%s", m.name, p.fieldType(m), m.member, omit, p.fieldComment(m))
 		}
 		f.line("}")
 	}

@@ -186,7 +186,7 @@ type CreateAdConfigurationInput struct {
 
 // CreateAdConfigurationOutput is what CreateAdConfiguration answers.
 type CreateAdConfigurationOutput struct {
-	AdConfiguration AdConfiguration `json:"adConfiguration,omitempty"` // required
+	AdConfiguration AdConfiguration `json:"adConfiguration"` // required
 }
 
 // CreateChannelInput is what CreateChannel is asked.
@@ -227,9 +227,9 @@ type CreatePlaybackRestrictionPolicyOutput struct {
 
 // CreateRecordingConfigurationInput is what CreateRecordingConfiguration is asked.
 type CreateRecordingConfigurationInput struct {
-	Name                            *string                  `json:"name,omitempty"`                     // 0 to 128 characters; [a-zA-Z0-9-_]*
-	DestinationConfiguration        DestinationConfiguration `json:"destinationConfiguration,omitempty"` // required
-	Tags                            map[string]string        `json:"tags,omitempty"`                     // 0 to 50 entries
+	Name                            *string                  `json:"name,omitempty"`           // 0 to 128 characters; [a-zA-Z0-9-_]*
+	DestinationConfiguration        DestinationConfiguration `json:"destinationConfiguration"` // required
+	Tags                            map[string]string        `json:"tags,omitempty"`           // 0 to 50 entries
 	ThumbnailConfiguration          *ThumbnailConfiguration  `json:"thumbnailConfiguration,omitempty"`
 	RecordingReconnectWindowSeconds *int                     `json:"recordingReconnectWindowSeconds,omitempty"` // 0 to 300
 	RenditionConfiguration          *RenditionConfiguration  `json:"renditionConfiguration,omitempty"`
@@ -571,7 +571,7 @@ type UpdateAdConfigurationInput struct {
 
 // UpdateAdConfigurationOutput is what UpdateAdConfiguration answers.
 type UpdateAdConfigurationOutput struct {
-	AdConfiguration AdConfiguration `json:"adConfiguration,omitempty"` // required
+	AdConfiguration AdConfiguration `json:"adConfiguration"` // required
 }
 
 // UpdateChannelInput is what UpdateChannel is asked.
@@ -728,11 +728,11 @@ type RenditionConfiguration struct {
 
 // RecordingConfiguration is RecordingConfiguration of the model.
 type RecordingConfiguration struct {
-	ARN                             string                      `json:"arn,omitempty"`                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
-	Name                            *string                     `json:"name,omitempty"`                     // 0 to 128 characters; [a-zA-Z0-9-_]*
-	DestinationConfiguration        DestinationConfiguration    `json:"destinationConfiguration,omitempty"` // required
-	State                           RecordingConfigurationState `json:"state,omitempty"`                    // required; CREATING, CREATE_FAILED, ACTIVE
-	Tags                            map[string]string           `json:"tags,omitempty"`                     // 0 to 50 entries
+	ARN                             string                      `json:"arn,omitempty"`            // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	Name                            *string                     `json:"name,omitempty"`           // 0 to 128 characters; [a-zA-Z0-9-_]*
+	DestinationConfiguration        DestinationConfiguration    `json:"destinationConfiguration"` // required
+	State                           RecordingConfigurationState `json:"state,omitempty"`          // required; CREATING, CREATE_FAILED, ACTIVE
+	Tags                            map[string]string           `json:"tags,omitempty"`           // 0 to 50 entries
 	ThumbnailConfiguration          *ThumbnailConfiguration     `json:"thumbnailConfiguration,omitempty"`
 	RecordingReconnectWindowSeconds *int                        `json:"recordingReconnectWindowSeconds,omitempty"` // 0 to 300
 	RenditionConfiguration          *RenditionConfiguration     `json:"renditionConfiguration,omitempty"`
@@ -856,11 +856,11 @@ type PlaybackRestrictionPolicySummary struct {
 
 // RecordingConfigurationSummary is RecordingConfigurationSummary of the model.
 type RecordingConfigurationSummary struct {
-	ARN                      string                      `json:"arn,omitempty"`                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
-	Name                     *string                     `json:"name,omitempty"`                     // 0 to 128 characters; [a-zA-Z0-9-_]*
-	DestinationConfiguration DestinationConfiguration    `json:"destinationConfiguration,omitempty"` // required
-	State                    RecordingConfigurationState `json:"state,omitempty"`                    // required; CREATING, CREATE_FAILED, ACTIVE
-	Tags                     map[string]string           `json:"tags,omitempty"`                     // 0 to 50 entries
+	ARN                      string                      `json:"arn,omitempty"`            // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	Name                     *string                     `json:"name,omitempty"`           // 0 to 128 characters; [a-zA-Z0-9-_]*
+	DestinationConfiguration DestinationConfiguration    `json:"destinationConfiguration"` // required
+	State                    RecordingConfigurationState `json:"state,omitempty"`          // required; CREATING, CREATE_FAILED, ACTIVE
+	Tags                     map[string]string           `json:"tags,omitempty"`           // 0 to 50 entries
 }
 
 // StreamKeySummary is StreamKeySummary of the model.

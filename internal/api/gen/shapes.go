@@ -55,8 +55,8 @@ func shapesFile(p *plan) *file {
 		f.line("type %s struct {", s.name)
 		for _, m := range s.fields {
 			omit := ",omitempty"
-			if p.structOf(m.Shape) != nil && m.required {
-				omit = "" // it is no pointer
+			if m.required {
+				omit = "" // it is always there
 			}
 			f.line("%s %s `json:\"%s%s\"`%s", m.name, p.fieldType(m), m.member, omit, p.fieldComment(m))
 		}

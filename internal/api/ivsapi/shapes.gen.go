@@ -146,7 +146,7 @@ const (
 
 // BatchGetChannelInput is what BatchGetChannel is asked.
 type BatchGetChannelInput struct {
-	ARNs []string `json:"arns,omitempty"` // required; 1 to 50 elements
+	ARNs []string `json:"arns"` // required; 1 to 50 elements
 }
 
 // BatchGetChannelOutput is what BatchGetChannel answers.
@@ -157,7 +157,7 @@ type BatchGetChannelOutput struct {
 
 // BatchGetStreamKeyInput is what BatchGetStreamKey is asked.
 type BatchGetStreamKeyInput struct {
-	ARNs []string `json:"arns,omitempty"` // required; 1 to 50 elements
+	ARNs []string `json:"arns"` // required; 1 to 50 elements
 }
 
 // BatchGetStreamKeyOutput is what BatchGetStreamKey answers.
@@ -168,7 +168,7 @@ type BatchGetStreamKeyOutput struct {
 
 // BatchStartViewerSessionRevocationInput is what BatchStartViewerSessionRevocation is asked.
 type BatchStartViewerSessionRevocationInput struct {
-	ViewerSessions []BatchStartViewerSessionRevocationViewerSession `json:"viewerSessions,omitempty"` // required; 1 to 20 elements
+	ViewerSessions []BatchStartViewerSessionRevocationViewerSession `json:"viewerSessions"` // required; 1 to 20 elements
 }
 
 // BatchStartViewerSessionRevocationOutput is what BatchStartViewerSessionRevocation answers.
@@ -178,8 +178,8 @@ type BatchStartViewerSessionRevocationOutput struct {
 
 // CreateAdConfigurationInput is what CreateAdConfiguration is asked.
 type CreateAdConfigurationInput struct {
-	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // required; 1 to 3 elements
+	Name                              *string                            `json:"name,omitempty"`                    // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations"` // required; 1 to 3 elements
 	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
 	Tags                              map[string]string                  `json:"tags,omitempty"` // 0 to 50 entries
 }
@@ -242,8 +242,8 @@ type CreateRecordingConfigurationOutput struct {
 
 // CreateStreamKeyInput is what CreateStreamKey is asked.
 type CreateStreamKeyInput struct {
-	ChannelARN string            `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Tags       map[string]string `json:"tags,omitempty"`       // 0 to 50 entries
+	ChannelARN string            `json:"channelArn"`     // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Tags       map[string]string `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // CreateStreamKeyOutput is what CreateStreamKey answers.
@@ -253,7 +253,7 @@ type CreateStreamKeyOutput struct {
 
 // DeleteAdConfigurationInput is what DeleteAdConfiguration is asked.
 type DeleteAdConfigurationInput struct {
-	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
 }
 
 // DeleteAdConfigurationOutput is what DeleteAdConfiguration answers.
@@ -261,7 +261,7 @@ type DeleteAdConfigurationOutput struct{}
 
 // DeleteChannelInput is what DeleteChannel is asked.
 type DeleteChannelInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // DeleteChannelOutput is what DeleteChannel answers.
@@ -269,7 +269,7 @@ type DeleteChannelOutput struct{}
 
 // DeletePlaybackKeyPairInput is what DeletePlaybackKeyPair is asked.
 type DeletePlaybackKeyPairInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
 }
 
 // DeletePlaybackKeyPairOutput is what DeletePlaybackKeyPair answers.
@@ -277,7 +277,7 @@ type DeletePlaybackKeyPairOutput struct{}
 
 // DeletePlaybackRestrictionPolicyInput is what DeletePlaybackRestrictionPolicy is asked.
 type DeletePlaybackRestrictionPolicyInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
 }
 
 // DeletePlaybackRestrictionPolicyOutput is what DeletePlaybackRestrictionPolicy answers.
@@ -285,7 +285,7 @@ type DeletePlaybackRestrictionPolicyOutput struct{}
 
 // DeleteRecordingConfigurationInput is what DeleteRecordingConfiguration is asked.
 type DeleteRecordingConfigurationInput struct {
-	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
 }
 
 // DeleteRecordingConfigurationOutput is what DeleteRecordingConfiguration answers.
@@ -293,7 +293,7 @@ type DeleteRecordingConfigurationOutput struct{}
 
 // DeleteStreamKeyInput is what DeleteStreamKey is asked.
 type DeleteStreamKeyInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
 }
 
 // DeleteStreamKeyOutput is what DeleteStreamKey answers.
@@ -301,7 +301,7 @@ type DeleteStreamKeyOutput struct{}
 
 // GetAdConfigurationInput is what GetAdConfiguration is asked.
 type GetAdConfigurationInput struct {
-	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
 }
 
 // GetAdConfigurationOutput is what GetAdConfiguration answers.
@@ -311,7 +311,7 @@ type GetAdConfigurationOutput struct {
 
 // GetChannelInput is what GetChannel is asked.
 type GetChannelInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // GetChannelOutput is what GetChannel answers.
@@ -321,7 +321,7 @@ type GetChannelOutput struct {
 
 // GetPlaybackKeyPairInput is what GetPlaybackKeyPair is asked.
 type GetPlaybackKeyPairInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-key/[a-zA-Z0-9-]+
 }
 
 // GetPlaybackKeyPairOutput is what GetPlaybackKeyPair answers.
@@ -331,7 +331,7 @@ type GetPlaybackKeyPairOutput struct {
 
 // GetPlaybackRestrictionPolicyInput is what GetPlaybackRestrictionPolicy is asked.
 type GetPlaybackRestrictionPolicyInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
 }
 
 // GetPlaybackRestrictionPolicyOutput is what GetPlaybackRestrictionPolicy answers.
@@ -341,7 +341,7 @@ type GetPlaybackRestrictionPolicyOutput struct {
 
 // GetRecordingConfigurationInput is what GetRecordingConfiguration is asked.
 type GetRecordingConfigurationInput struct {
-	ARN string `json:"arn,omitempty"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
 }
 
 // GetRecordingConfigurationOutput is what GetRecordingConfiguration answers.
@@ -351,7 +351,7 @@ type GetRecordingConfigurationOutput struct {
 
 // GetStreamInput is what GetStream is asked.
 type GetStreamInput struct {
-	ChannelARN string `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ChannelARN string `json:"channelArn"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // GetStreamOutput is what GetStream answers.
@@ -361,7 +361,7 @@ type GetStreamOutput struct {
 
 // GetStreamKeyInput is what GetStreamKey is asked.
 type GetStreamKeyInput struct {
-	ARN string `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
+	ARN string `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:stream-key/[a-zA-Z0-9-]+
 }
 
 // GetStreamKeyOutput is what GetStreamKey answers.
@@ -371,8 +371,8 @@ type GetStreamKeyOutput struct {
 
 // GetStreamSessionInput is what GetStreamSession is asked.
 type GetStreamSessionInput struct {
-	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	StreamID   *string `json:"streamId,omitempty"`   // 26 characters; st-[a-zA-Z0-9]+
+	ChannelARN string  `json:"channelArn"`         // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	StreamID   *string `json:"streamId,omitempty"` // 26 characters; st-[a-zA-Z0-9]+
 }
 
 // GetStreamSessionOutput is what GetStreamSession answers.
@@ -382,9 +382,9 @@ type GetStreamSessionOutput struct {
 
 // ImportPlaybackKeyPairInput is what ImportPlaybackKeyPair is asked.
 type ImportPlaybackKeyPairInput struct {
-	PublicKeyMaterial string            `json:"publicKeyMaterial,omitempty"` // required
-	Name              *string           `json:"name,omitempty"`              // 0 to 128 characters; [a-zA-Z0-9-_]*
-	Tags              map[string]string `json:"tags,omitempty"`              // 0 to 50 entries
+	PublicKeyMaterial string            `json:"publicKeyMaterial"` // required
+	Name              *string           `json:"name,omitempty"`    // 0 to 128 characters; [a-zA-Z0-9-_]*
+	Tags              map[string]string `json:"tags,omitempty"`    // 0 to 50 entries
 }
 
 // ImportPlaybackKeyPairOutput is what ImportPlaybackKeyPair answers.
@@ -394,8 +394,8 @@ type ImportPlaybackKeyPairOutput struct {
 
 // InsertAdBreakInput is what InsertAdBreak is asked.
 type InsertAdBreakInput struct {
-	ChannelARN      string `json:"channelArn,omitempty"`      // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	DurationSeconds int    `json:"durationSeconds,omitempty"` // required; 1 to 300
+	ChannelARN      string `json:"channelArn"`      // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	DurationSeconds int    `json:"durationSeconds"` // required; 1 to 300
 }
 
 // InsertAdBreakOutput is what InsertAdBreak answers.
@@ -411,8 +411,8 @@ type ListAdConfigurationsInput struct {
 
 // ListAdConfigurationsOutput is what ListAdConfigurations answers.
 type ListAdConfigurationsOutput struct {
-	AdConfigurations []AdConfigurationSummary `json:"adConfigurations,omitempty"` // required
-	NextToken        *string                  `json:"nextToken,omitempty"`        // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	AdConfigurations []AdConfigurationSummary `json:"adConfigurations"`    // required
+	NextToken        *string                  `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListChannelsInput is what ListChannels is asked.
@@ -427,7 +427,7 @@ type ListChannelsInput struct {
 
 // ListChannelsOutput is what ListChannels answers.
 type ListChannelsOutput struct {
-	Channels  []ChannelSummary `json:"channels,omitempty"`  // required
+	Channels  []ChannelSummary `json:"channels"`            // required
 	NextToken *string          `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
@@ -439,7 +439,7 @@ type ListPlaybackKeyPairsInput struct {
 
 // ListPlaybackKeyPairsOutput is what ListPlaybackKeyPairs answers.
 type ListPlaybackKeyPairsOutput struct {
-	KeyPairs  []PlaybackKeyPairSummary `json:"keyPairs,omitempty"`  // required
+	KeyPairs  []PlaybackKeyPairSummary `json:"keyPairs"`            // required
 	NextToken *string                  `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
@@ -451,8 +451,8 @@ type ListPlaybackRestrictionPoliciesInput struct {
 
 // ListPlaybackRestrictionPoliciesOutput is what ListPlaybackRestrictionPolicies answers.
 type ListPlaybackRestrictionPoliciesOutput struct {
-	PlaybackRestrictionPolicies []PlaybackRestrictionPolicySummary `json:"playbackRestrictionPolicies,omitempty"` // required
-	NextToken                   *string                            `json:"nextToken,omitempty"`                   // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	PlaybackRestrictionPolicies []PlaybackRestrictionPolicySummary `json:"playbackRestrictionPolicies"` // required
+	NextToken                   *string                            `json:"nextToken,omitempty"`         // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListRecordingConfigurationsInput is what ListRecordingConfigurations is asked.
@@ -463,34 +463,34 @@ type ListRecordingConfigurationsInput struct {
 
 // ListRecordingConfigurationsOutput is what ListRecordingConfigurations answers.
 type ListRecordingConfigurationsOutput struct {
-	RecordingConfigurations []RecordingConfigurationSummary `json:"recordingConfigurations,omitempty"` // required
-	NextToken               *string                         `json:"nextToken,omitempty"`               // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	RecordingConfigurations []RecordingConfigurationSummary `json:"recordingConfigurations"` // required
+	NextToken               *string                         `json:"nextToken,omitempty"`     // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListStreamKeysInput is what ListStreamKeys is asked.
 type ListStreamKeysInput struct {
-	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ChannelARN string  `json:"channelArn"`           // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 50
 }
 
 // ListStreamKeysOutput is what ListStreamKeys answers.
 type ListStreamKeysOutput struct {
-	StreamKeys []StreamKeySummary `json:"streamKeys,omitempty"` // required
-	NextToken  *string            `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	StreamKeys []StreamKeySummary `json:"streamKeys"`          // required
+	NextToken  *string            `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListStreamSessionsInput is what ListStreamSessions is asked.
 type ListStreamSessionsInput struct {
-	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ChannelARN string  `json:"channelArn"`           // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 	NextToken  *string `json:"nextToken,omitempty"`  // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 	MaxResults *int    `json:"maxResults,omitempty"` // 1 to 100
 }
 
 // ListStreamSessionsOutput is what ListStreamSessions answers.
 type ListStreamSessionsOutput struct {
-	StreamSessions []StreamSessionSummary `json:"streamSessions,omitempty"` // required
-	NextToken      *string                `json:"nextToken,omitempty"`      // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
+	StreamSessions []StreamSessionSummary `json:"streamSessions"`      // required
+	NextToken      *string                `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListStreamsInput is what ListStreams is asked.
@@ -502,24 +502,24 @@ type ListStreamsInput struct {
 
 // ListStreamsOutput is what ListStreams answers.
 type ListStreamsOutput struct {
-	Streams   []StreamSummary `json:"streams,omitempty"`   // required
+	Streams   []StreamSummary `json:"streams"`             // required
 	NextToken *string         `json:"nextToken,omitempty"` // 0 to 1024 characters; [a-zA-Z0-9+/=_-]*
 }
 
 // ListTagsForResourceInput is what ListTagsForResource is asked.
 type ListTagsForResourceInput struct {
-	ResourceARN string `json:"resourceArn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	ResourceARN string `json:"resourceArn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
 }
 
 // ListTagsForResourceOutput is what ListTagsForResource answers.
 type ListTagsForResourceOutput struct {
-	Tags map[string]string `json:"tags,omitempty"` // required; 0 to 50 entries
+	Tags map[string]string `json:"tags"` // required; 0 to 50 entries
 }
 
 // PutMetadataInput is what PutMetadata is asked.
 type PutMetadataInput struct {
-	ChannelARN string          `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	Metadata   restjson.Secret `json:"metadata,omitempty"`   // required; at least 1 characters
+	ChannelARN string          `json:"channelArn"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	Metadata   restjson.Secret `json:"metadata"`   // required; at least 1 characters
 }
 
 // PutMetadataOutput is what PutMetadata answers.
@@ -527,8 +527,8 @@ type PutMetadataOutput struct{}
 
 // StartViewerSessionRevocationInput is what StartViewerSessionRevocation is asked.
 type StartViewerSessionRevocationInput struct {
-	ChannelARN                             string `json:"channelArn,omitempty"`                             // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	ViewerID                               string `json:"viewerId,omitempty"`                               // required; 1 to 40 characters
+	ChannelARN                             string `json:"channelArn"`                                       // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ViewerID                               string `json:"viewerId"`                                         // required; 1 to 40 characters
 	ViewerSessionVersionsLessThanOrEqualTo *int   `json:"viewerSessionVersionsLessThanOrEqualTo,omitempty"` // at least 0
 }
 
@@ -537,7 +537,7 @@ type StartViewerSessionRevocationOutput struct{}
 
 // StopStreamInput is what StopStream is asked.
 type StopStreamInput struct {
-	ChannelARN string `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ChannelARN string `json:"channelArn"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 }
 
 // StopStreamOutput is what StopStream answers.
@@ -545,8 +545,8 @@ type StopStreamOutput struct{}
 
 // TagResourceInput is what TagResource is asked.
 type TagResourceInput struct {
-	ResourceARN string            `json:"resourceArn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
-	Tags        map[string]string `json:"tags,omitempty"`        // required; 0 to 50 entries
+	ResourceARN string            `json:"resourceArn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	Tags        map[string]string `json:"tags"`        // required; 0 to 50 entries
 }
 
 // TagResourceOutput is what TagResource answers.
@@ -554,8 +554,8 @@ type TagResourceOutput struct{}
 
 // UntagResourceInput is what UntagResource is asked.
 type UntagResourceInput struct {
-	ResourceARN string   `json:"resourceArn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
-	TagKeys     []string `json:"tagKeys,omitempty"`     // required; 0 to 50 elements
+	ResourceARN string   `json:"resourceArn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+
+	TagKeys     []string `json:"tagKeys"`     // required; 0 to 50 elements
 }
 
 // UntagResourceOutput is what UntagResource answers.
@@ -563,7 +563,7 @@ type UntagResourceOutput struct{}
 
 // UpdateAdConfigurationInput is what UpdateAdConfiguration is asked.
 type UpdateAdConfigurationInput struct {
-	ARN                               string                             `json:"arn,omitempty"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	ARN                               string                             `json:"arn"`                                         // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
 	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
 	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // 1 to 3 elements
 	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
@@ -576,7 +576,7 @@ type UpdateAdConfigurationOutput struct {
 
 // UpdateChannelInput is what UpdateChannel is asked.
 type UpdateChannelInput struct {
-	ARN                          string                        `json:"arn,omitempty"`         // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ARN                          string                        `json:"arn"`                   // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
 	Name                         *string                       `json:"name,omitempty"`        // 0 to 128 characters; [a-zA-Z0-9-_]*
 	LatencyMode                  *ChannelLatencyMode           `json:"latencyMode,omitempty"` // NORMAL, LOW
 	Type                         *ChannelType                  `json:"type,omitempty"`        // BASIC, STANDARD, ADVANCED_SD, ADVANCED_HD
@@ -597,7 +597,7 @@ type UpdateChannelOutput struct {
 
 // UpdatePlaybackRestrictionPolicyInput is what UpdatePlaybackRestrictionPolicy is asked.
 type UpdatePlaybackRestrictionPolicyInput struct {
-	ARN                           string   `json:"arn,omitempty"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	ARN                           string   `json:"arn"` // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
 	AllowedCountries              []string `json:"allowedCountries,omitempty"`
 	AllowedOrigins                []string `json:"allowedOrigins,omitempty"`
 	EnableStrictOriginEnforcement *bool    `json:"enableStrictOriginEnforcement,omitempty"`
@@ -659,15 +659,15 @@ type StreamKey struct {
 
 // BatchStartViewerSessionRevocationViewerSession is BatchStartViewerSessionRevocationViewerSession of the model.
 type BatchStartViewerSessionRevocationViewerSession struct {
-	ChannelARN                             string `json:"channelArn,omitempty"`                             // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	ViewerID                               string `json:"viewerId,omitempty"`                               // required; 1 to 40 characters
+	ChannelARN                             string `json:"channelArn"`                                       // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ViewerID                               string `json:"viewerId"`                                         // required; 1 to 40 characters
 	ViewerSessionVersionsLessThanOrEqualTo *int   `json:"viewerSessionVersionsLessThanOrEqualTo,omitempty"` // at least 0
 }
 
 // BatchStartViewerSessionRevocationError is BatchStartViewerSessionRevocationError of the model.
 type BatchStartViewerSessionRevocationError struct {
-	ChannelARN string  `json:"channelArn,omitempty"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
-	ViewerID   string  `json:"viewerId,omitempty"`   // required; 1 to 40 characters
+	ChannelARN string  `json:"channelArn"` // required; 1 to 128 characters; arn:aws:[is]vs:[a-z0-9-]+:[0-9]+:channel/[a-zA-Z0-9-]+
+	ViewerID   string  `json:"viewerId"`   // required; 1 to 40 characters
 	Code       *string `json:"code,omitempty"`
 	Message    *string `json:"message,omitempty"`
 }
@@ -679,24 +679,24 @@ type MediaTailorPlaybackConfiguration struct {
 
 // PostRollConfiguration is PostRollConfiguration of the model.
 type PostRollConfiguration struct {
-	DurationSeconds int  `json:"durationSeconds,omitempty"` // required; 1 to 300
-	Enabled         bool `json:"enabled,omitempty"`         // required
+	DurationSeconds int  `json:"durationSeconds"` // required; 1 to 300
+	Enabled         bool `json:"enabled"`         // required
 }
 
 // AdConfiguration is AdConfiguration of the model.
 type AdConfiguration struct {
-	ARN                               string                             `json:"arn,omitempty"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
-	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // required; 1 to 3 elements
+	ARN                               string                             `json:"arn"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	Name                              *string                            `json:"name,omitempty"`                    // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations"` // required; 1 to 3 elements
 	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
 	Tags                              map[string]string                  `json:"tags,omitempty"` // 0 to 50 entries
 }
 
 // PlaybackRestrictionPolicy is PlaybackRestrictionPolicy of the model.
 type PlaybackRestrictionPolicy struct {
-	ARN                           string            `json:"arn,omitempty"`              // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
-	AllowedCountries              []string          `json:"allowedCountries,omitempty"` // required
-	AllowedOrigins                []string          `json:"allowedOrigins,omitempty"`   // required
+	ARN                           string            `json:"arn"`              // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	AllowedCountries              []string          `json:"allowedCountries"` // required
+	AllowedOrigins                []string          `json:"allowedOrigins"`   // required
 	EnableStrictOriginEnforcement *bool             `json:"enableStrictOriginEnforcement,omitempty"`
 	Name                          *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
 	Tags                          map[string]string `json:"tags,omitempty"` // 0 to 50 entries
@@ -709,7 +709,7 @@ type DestinationConfiguration struct {
 
 // S3DestinationConfiguration is S3DestinationConfiguration of the model.
 type S3DestinationConfiguration struct {
-	BucketName string `json:"bucketName,omitempty"` // required; 3 to 63 characters; [a-z0-9-.]+
+	BucketName string `json:"bucketName"` // required; 3 to 63 characters; [a-z0-9-.]+
 }
 
 // ThumbnailConfiguration is ThumbnailConfiguration of the model.
@@ -728,10 +728,10 @@ type RenditionConfiguration struct {
 
 // RecordingConfiguration is RecordingConfiguration of the model.
 type RecordingConfiguration struct {
-	ARN                             string                      `json:"arn,omitempty"`            // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	ARN                             string                      `json:"arn"`                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
 	Name                            *string                     `json:"name,omitempty"`           // 0 to 128 characters; [a-zA-Z0-9-_]*
 	DestinationConfiguration        DestinationConfiguration    `json:"destinationConfiguration"` // required
-	State                           RecordingConfigurationState `json:"state,omitempty"`          // required; CREATING, CREATE_FAILED, ACTIVE
+	State                           RecordingConfigurationState `json:"state"`                    // required; CREATING, CREATE_FAILED, ACTIVE
 	Tags                            map[string]string           `json:"tags,omitempty"`           // 0 to 50 entries
 	ThumbnailConfiguration          *ThumbnailConfiguration     `json:"thumbnailConfiguration,omitempty"`
 	RecordingReconnectWindowSeconds *int                        `json:"recordingReconnectWindowSeconds,omitempty"` // 0 to 300
@@ -801,8 +801,8 @@ type AudioConfiguration struct {
 
 // IngestConfigurations is IngestConfigurations of the model.
 type IngestConfigurations struct {
-	VideoConfigurations []VideoConfiguration `json:"videoConfigurations,omitempty"` // required
-	AudioConfigurations []AudioConfiguration `json:"audioConfigurations,omitempty"` // required
+	VideoConfigurations []VideoConfiguration `json:"videoConfigurations"` // required
+	AudioConfigurations []AudioConfiguration `json:"audioConfigurations"` // required
 }
 
 // StreamEvent is StreamEvent of the model.
@@ -815,9 +815,9 @@ type StreamEvent struct {
 
 // AdConfigurationSummary is AdConfigurationSummary of the model.
 type AdConfigurationSummary struct {
-	ARN                               string                             `json:"arn,omitempty"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
-	Name                              *string                            `json:"name,omitempty"`                              // 0 to 128 characters; [a-zA-Z0-9-_]*
-	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations,omitempty"` // required; 1 to 3 elements
+	ARN                               string                             `json:"arn"`                               // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:ad-configuration/[a-zA-Z0-9-]+
+	Name                              *string                            `json:"name,omitempty"`                    // 0 to 128 characters; [a-zA-Z0-9-_]*
+	MediaTailorPlaybackConfigurations []MediaTailorPlaybackConfiguration `json:"mediaTailorPlaybackConfigurations"` // required; 1 to 3 elements
 	PostRollConfiguration             *PostRollConfiguration             `json:"postRollConfiguration,omitempty"`
 	Tags                              map[string]string                  `json:"tags,omitempty"` // 0 to 50 entries
 }
@@ -846,9 +846,9 @@ type PlaybackKeyPairSummary struct {
 
 // PlaybackRestrictionPolicySummary is PlaybackRestrictionPolicySummary of the model.
 type PlaybackRestrictionPolicySummary struct {
-	ARN                           string            `json:"arn,omitempty"`              // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
-	AllowedCountries              []string          `json:"allowedCountries,omitempty"` // required
-	AllowedOrigins                []string          `json:"allowedOrigins,omitempty"`   // required
+	ARN                           string            `json:"arn"`              // required; 1 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+
+	AllowedCountries              []string          `json:"allowedCountries"` // required
+	AllowedOrigins                []string          `json:"allowedOrigins"`   // required
 	EnableStrictOriginEnforcement *bool             `json:"enableStrictOriginEnforcement,omitempty"`
 	Name                          *string           `json:"name,omitempty"` // 0 to 128 characters; [a-zA-Z0-9-_]*
 	Tags                          map[string]string `json:"tags,omitempty"` // 0 to 50 entries
@@ -856,10 +856,10 @@ type PlaybackRestrictionPolicySummary struct {
 
 // RecordingConfigurationSummary is RecordingConfigurationSummary of the model.
 type RecordingConfigurationSummary struct {
-	ARN                      string                      `json:"arn,omitempty"`            // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
+	ARN                      string                      `json:"arn"`                      // required; 0 to 128 characters; arn:aws:ivs:[a-z0-9-]+:[0-9]+:recording-configuration/[a-zA-Z0-9-]+
 	Name                     *string                     `json:"name,omitempty"`           // 0 to 128 characters; [a-zA-Z0-9-_]*
 	DestinationConfiguration DestinationConfiguration    `json:"destinationConfiguration"` // required
-	State                    RecordingConfigurationState `json:"state,omitempty"`          // required; CREATING, CREATE_FAILED, ACTIVE
+	State                    RecordingConfigurationState `json:"state"`                    // required; CREATING, CREATE_FAILED, ACTIVE
 	Tags                     map[string]string           `json:"tags,omitempty"`           // 0 to 50 entries
 }
 

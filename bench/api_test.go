@@ -24,6 +24,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 
+	"openivs/e2e/publisher"
 	"openivs/e2e/server"
 	"openivs/internal/sigv4"
 )
@@ -182,12 +183,13 @@ func BenchmarkAPI(b *testing.B) {
 		}
 	})
 	for _, channels := range []int{1, 5000} {
-		s := serve(b, b.TempDir())
+		s := serve(b, b.TempDir(), "--quota-channels", "10000")
 		api, err := s.Client(b.Context())
 		if err != nil {
 			b.Fatal(err)
 		}
 		arns, keys := fillChannels(b, api, channels)
+		policy, streamed := policyAndSession(b, s, api)
 		creds, err := api.Options().Credentials.Retrieve(b.Context())
 		if err != nil {
 			b.Fatal(err)
@@ -200,6 +202,8 @@ func BenchmarkAPI(b *testing.B) {
 		}{
 			{"/GetChannel", perMeasure, func(i int) string { return `{"arn":"` + arns[i] + `"}` }},
 			{"/GetStreamKey", perMeasure, func(i int) string { return `{"arn":"` + keys[i] + `"}` }},
+			{"/GetPlaybackRestrictionPolicy", perMeasure, func(int) string { return `{"arn":"` + policy + `"}` }},
+			{"/GetStreamSession", perMeasure / 4, func(int) string { return `{"channelArn":"` + streamed + `"}` }},
 			{"/ListChannels", perMeasure / 10, func(int) string { return `{"maxResults":50}` }},
 			{"/UpdateChannel", perMeasure / 20, func(i int) string { return `{"arn":"` + arns[i] + `","name":"n"}` }},
 		} {
@@ -245,4 +249,31 @@ func fillChannels(b *testing.B, api *ivs.Client, n int) (arns, keys []string) {
 		b.FailNow()
 	}
 	return arns, keys
+}
+
+// policyAndSession makes a playback restriction policy, and a channel that has had
+// a stream.
+func policyAndSession(b *testing.B, s *server.Server, api *ivs.Client) (policy, channel string) {
+	b.Helper()
+	p, err := api.CreatePlaybackRestrictionPolicy(b.Context(), &ivs.CreatePlaybackRestrictionPolicyInput{AllowedCountries: []string{"DE"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := api.CreateChannel(b.Context(), &ivs.CreateChannelInput{InsecureIngest: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	key := aws.ToString(c.StreamKey.Value)
+	conn, err := publisher.Dial(b.Context(), s.At.RTMP)
+	if err == nil {
+		err = conn.Publish(b.Context(), key)
+	}
+	if err == nil {
+		err = conn.Unpublish(key)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	<-conn.Ended()
+	return aws.ToString(p.PlaybackRestrictionPolicy.Arn), aws.ToString(c.Channel.Arn)
 }

@@ -39,12 +39,13 @@ func (a *App) openDatabase(ctx context.Context) error {
 // joinControl joins the API, its operations and the viewers' door to one HTTP
 // server.
 func (a *App) joinControl(ctx context.Context) error {
+	remembered := recent.New(a.db)
 	plane := &control.Plane{
-		Store:        recent.New(a.db),
+		Store:        remembered,
 		Recordings:   a.db.RecordingConfigurations(),
-		Restrictions: a.db.RestrictionPolicies(),
-		Ads:          a.db.AdConfigurations(),
-		KeyPairs:     a.db.PlaybackKeyPairs(),
+		Restrictions: recent.Restrictions(remembered, a.db.RestrictionPolicies()),
+		Ads:          recent.Ads(remembered, a.db.AdConfigurations()),
+		KeyPairs:     recent.KeyPairs(remembered, a.db.PlaybackKeyPairs()),
 		Live:         a.sessions,
 		Audience:     a.audience,
 		Destinations: a.destinations,

@@ -1,9 +1,10 @@
-// Package recent remembers what was read of channels and stream keys, so that
-// reading them again costs no query.
+// Package recent remembers what was read of channels, stream keys and some other
+// resources, so that reading them again costs no query.
 //
 // It is right only where all changes go through it: in the server that owns the
-// database, whose one writer of channels, their keys and tags is the API. It
-// keeps nothing that is not in the database.
+// database, whose one writer of them and of their tags is the API. Recording
+// configurations, whose state changes by itself, are not among them. It keeps
+// nothing that is not in the database.
 package recent
 
 import (
@@ -26,13 +27,15 @@ type Store struct {
 
 	channels table[ivs.Channel]
 	keys     table[ivs.StreamKey]
+	others   map[ivs.Kind]func() (end func(err *error)) // what begins a change of them
 }
 
 var _ control.Store = (*Store)(nil)
 
-// New returns a store that remembers what it reads of another.
+// New returns a store that remembers what it reads of another. Other resources
+// are added before its first use.
 func New(s control.Store) *Store {
-	return &Store{SessionStore: s, ViewerStore: s, channelStore: s, keyStore: s, tagStore: s}
+	return &Store{SessionStore: s, ViewerStore: s, channelStore: s, keyStore: s, tagStore: s, others: make(map[ivs.Kind]func() func(*error))}
 }
 
 // Channel returns a channel.
@@ -93,7 +96,10 @@ func (s *Store) DeleteStreamKey(ctx context.Context, arn ivs.ARN) (err error) {
 
 // UpdateTags changes the tags of a resource.
 func (s *Store) UpdateTags(ctx context.Context, arn ivs.ARN, change func(t ivs.Tags) error) (err error) {
-	switch arn.Kind { //nolint:exhaustive // the others are not remembered
+	if change, ok := s.others[arn.Kind]; ok {
+		defer change()(&err)
+	}
+	switch arn.Kind { //nolint:exhaustive // the others are above, or not remembered
 	case ivs.KindChannel:
 		defer s.channels.change()(&err)
 	case ivs.KindStreamKey:

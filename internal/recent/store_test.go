@@ -342,6 +342,76 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// A policies is a table with one restriction policy, whose reads are counted.
+type policies struct {
+	control.Resources[ivs.RestrictionPolicy] // what is not there panics
+
+	v     ivs.RestrictionPolicy
+	reads int
+}
+
+func (p *policies) Get(context.Context, ivs.ARN) (ivs.RestrictionPolicy, error) {
+	p.reads++
+	if p.v.Name == "" {
+		return ivs.RestrictionPolicy{}, ivs.Errorf(ivs.NotFound, "none")
+	}
+	return p.v, nil
+}
+
+func (p *policies) Update(_ context.Context, _ ivs.ARN, change func(*ivs.RestrictionPolicy) error) (ivs.RestrictionPolicy, error) {
+	err := change(&p.v)
+	return p.v, err
+}
+
+func (p *policies) Delete(context.Context, ivs.ARN, func(bool) error) error {
+	p.v = ivs.RestrictionPolicy{}
+	return nil
+}
+
+func TestOtherResourcesAreRememberedUntilTheyChange(t *testing.T) {
+	_, s := open()
+	arn := ivs.ARN{Service: "ivs", Region: "r", Account: "1", Kind: ivs.KindPlaybackRestrictionPolicy, ID: "p"}
+	p := &policies{v: ivs.RestrictionPolicy{ARN: arn, Name: "0", Tags: ivs.Tags{"a": "0"}}}
+	r := recent.Restrictions(s, p)
+	reads := func(want int, name string) {
+		t.Helper()
+		before := p.reads
+		for range 3 {
+			v, err := r.Get(t.Context(), arn)
+			if v.Name != name || (err == nil) != (name != "") {
+				t.Errorf("Get = %+v, %v; want name %q", v, err, name)
+			}
+			if v.Tags != nil {
+				v.Tags["mine"] = "1"
+			}
+		}
+		if got := p.reads - before; got != want {
+			t.Errorf("%d reads, want %d", got, want)
+		}
+	}
+	reads(1, "0")
+	reads(0, "0")
+	if _, err := r.Update(t.Context(), arn, func(v *ivs.RestrictionPolicy) error { v.Name = "1"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	reads(1, "1")
+	if err := s.UpdateTags(t.Context(), arn, func(ivs.Tags) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	reads(1, "1")
+	if err := s.UpdateTags(t.Context(), channel, func(ivs.Tags) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	reads(0, "1")
+	if len(p.v.Tags) != 1 {
+		t.Errorf("a caller changed what is remembered: %v", p.v.Tags)
+	}
+	if err := r.Delete(t.Context(), arn, func(bool) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	reads(3, "")
+}
+
 func BenchmarkChannel(b *testing.B) {
 	_, s := open()
 	b.ReportAllocs()

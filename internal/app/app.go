@@ -24,6 +24,7 @@ import (
 	"openivs/internal/ivs"
 	"openivs/internal/pipeline"
 	"openivs/internal/playback"
+	"openivs/internal/recent"
 	"openivs/internal/seal"
 	"openivs/internal/session"
 	"openivs/internal/sniff"
@@ -51,6 +52,7 @@ type App struct {
 	listeners    []net.Listener
 	db           *store.DB
 	key          *seal.Key
+	history      *recent.History
 	streams      *pipeline.Builder
 	audience     *playback.Audience
 	sessions     *session.Registry

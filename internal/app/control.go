@@ -19,7 +19,7 @@ import (
 // The parts of the control path fit together.
 var (
 	_ control.Store     = (*store.DB)(nil)
-	_ session.Store     = (*store.DB)(nil)
+	_ session.Store     = (*recent.History)(nil)
 	_ control.Live      = (*session.Registry)(nil)
 	_ control.Audience  = (*playback.Audience)(nil)
 	_ playback.Channels = (*store.DB)(nil)
@@ -31,7 +31,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.db, a.key = db, key
+	a.db, a.key, a.history = db, key, recent.NewHistory(db)
 	a.steps.add("close the database", databaseLimit, func(context.Context) error { return db.Close() })
 	return ensureCredentials(ctx, a.cfg.Data, db, a.log)
 }
@@ -39,7 +39,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 // joinControl joins the API, its operations and the viewers' door to one HTTP
 // server.
 func (a *App) joinControl(ctx context.Context) error {
-	remembered := recent.New(a.db)
+	remembered := recent.New(a.db, a.history)
 	plane := &control.Plane{
 		Store:        remembered,
 		Recordings:   a.db.RecordingConfigurations(),

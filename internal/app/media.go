@@ -24,7 +24,7 @@ var (
 func (a *App) joinMedia(ctx context.Context) error {
 	a.streams = &pipeline.Builder{Reserve: a.reserveNumbers}
 	a.sessions = &session.Registry{
-		Store:      a.db,
+		Store:      a.history,
 		Open:       a.openPipeline,
 		Addresses:  a.addresses,
 		Log:        a.log,

@@ -11,7 +11,7 @@ import (
 // what is in their table.
 type Resources[T any] struct {
 	store    control.Resources[T]
-	table    table[T]
+	table    table[ivs.ARN, T]
 	withTags func(T) T // a copy with tags of its own
 }
 

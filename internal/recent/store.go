@@ -1,10 +1,11 @@
-// Package recent remembers what was read of channels, stream keys and some other
-// resources, so that reading them again costs no query.
+// Package recent remembers what was read of channels, stream keys, sessions and
+// some other resources, so that reading them again costs no query.
 //
 // It is right only where all changes go through it: in the server that owns the
-// database, whose one writer of them and of their tags is the API. Recording
-// configurations, whose state changes by itself, are not among them. It keeps
-// nothing that is not in the database.
+// database. Resources and their tags are changed by the API alone, sessions by
+// those who publish, too. Recording configurations, whose state changes by
+// itself, are not among what is remembered. It keeps nothing that is not in the
+// database.
 package recent
 
 import (
@@ -18,24 +19,24 @@ import (
 // remembered. It has every method that changes them; none is passed through by
 // embedding, so that a new one cannot be missed.
 type Store struct {
-	control.SessionStore
 	control.ViewerStore
+	*History
 
 	channelStore control.ChannelStore
 	keyStore     control.StreamKeyStore
 	tagStore     control.TagStore
 
-	channels table[ivs.Channel]
-	keys     table[ivs.StreamKey]
+	channels table[ivs.ARN, ivs.Channel]
+	keys     table[ivs.ARN, ivs.StreamKey]
 	others   map[ivs.Kind]func() (end func(err *error)) // what begins a change of them
 }
 
 var _ control.Store = (*Store)(nil)
 
-// New returns a store that remembers what it reads of another. Other resources
-// are added before its first use.
-func New(s control.Store) *Store {
-	return &Store{SessionStore: s, ViewerStore: s, channelStore: s, keyStore: s, tagStore: s, others: make(map[ivs.Kind]func() func(*error))}
+// New returns a store that remembers what it reads of another, with the sessions
+// of the same database. Other resources are added before its first use.
+func New(s control.Store, history *History) *Store {
+	return &Store{History: history, ViewerStore: s, channelStore: s, keyStore: s, tagStore: s, others: make(map[ivs.Kind]func() func(*error))}
 }
 
 // Channel returns a channel.
@@ -85,6 +86,7 @@ func (s *Store) UpdateChannel(ctx context.Context, arn ivs.ARN, change func(c *i
 func (s *Store) DeleteChannel(ctx context.Context, arn ivs.ARN, allow func(live bool) error) (err error) {
 	defer s.channels.change()(&err)
 	defer s.keys.change()(&err)
+	defer s.deleteChannel(arn)(&err)
 	return s.channelStore.DeleteChannel(ctx, arn, allow)
 }
 

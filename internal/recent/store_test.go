@@ -105,7 +105,7 @@ func open() (*database, *recent.Store) {
 		channels: map[ivs.ARN]ivs.Channel{channel: {ARN: channel, Name: "0", Tags: ivs.Tags{"a": "0"}}},
 		keys:     map[ivs.ARN]ivs.StreamKey{key: {ARN: key, Channel: channel, Value: "v", Tags: ivs.Tags{}}},
 	}
-	return d, recent.New(d)
+	return d, recent.New(d, recent.NewHistory(&records{}))
 }
 
 func rename(t *testing.T, s *recent.Store, name string) {

@@ -21,22 +21,25 @@ import (
 const (
 	numberedFPS  = 30
 	numberedBits = 10
-	numberedLen  = 1 << numberedBits // frames: longer than any showing
+	numberedLen  = 1 << numberedBits // frames: longer than any picture is behind
+	numberedRate = 48000             // Hz
 )
 
 // numbered returns the clip: each picture has its number along the upper edge, in
 // blocks a sixteenth of the width wide, the least bit first.
 func numbered(t *testing.T) clip {
 	t.Helper()
-	source := fmt.Sprintf("testsrc2=size=640x360:rate=%d", numberedFPS)
+	source := fmt.Sprintf("testsrc2=size=640x360:rate=%d,trim=end_frame=%d", numberedFPS, numberedLen)
 	for bit := range numberedBits {
 		box := fmt.Sprintf(",drawbox=x=%d:y=0:w=40:h=40:t=fill:color=", 40*bit)
 		source += box + "black" + box + fmt.Sprintf("white:enable='gte(mod(n,%d),%d)'", 2<<bit, 1<<bit)
 	}
-	length := strconv.Itoa(numberedLen / numberedFPS) // of the sound, which must not be what the clip's length comes from
+	// The sound ends with the pictures and is a whole number of AAC frames, so
+	// that the clip goes on without a hole when it is played again.
+	tone := fmt.Sprintf("sine=frequency=440:sample_rate=%d,atrim=end_sample=%d", numberedRate, numberedLen*numberedRate/numberedFPS)
 	return inspect(t, once(t, "numbered.flv",
-		"-f", "lavfi", "-i", source, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration="+length,
-		"-frames:v", strconv.Itoa(numberedLen), "-c:v", "libx264", "-preset", "superfast", "-profile:v", "high", "-pix_fmt", "yuv420p",
+		"-f", "lavfi", "-i", source, "-f", "lavfi", "-i", tone,
+		"-c:v", "libx264", "-preset", "superfast", "-profile:v", "high", "-pix_fmt", "yuv420p",
 		"-b:v", "800k", "-maxrate", "800k", "-bufsize", "800k", "-g", strconv.Itoa(numberedFPS), "-sc_threshold", "0",
 		"-c:a", "aac", "-b:a", "96k", "-ac", "2"))
 }
@@ -216,8 +219,11 @@ func TestPlayersPlay(t *testing.T) {
 			tabs[p] = b.open(t, p.player, ch.playback, clocks[p.cell])
 		}
 		use := measure(t)
+		for _, p := range group { // whoever joins later gets no earlier message
+			tabs[p].until(playedIn, goal{seconds: 1})
+		}
 		for i, m := range messages {
-			tabs[group[0]].until(playedIn, goal{seconds: i + 1})
+			tabs[group[0]].until(playedIn, goal{seconds: i + 2})
 			for _, ch := range channels {
 				ch.says(m)
 			}

@@ -48,10 +48,9 @@ type known struct {
 
 // pending is a request for something that is not finished.
 type pending struct {
-	done  chan struct{}
-	res   *response
-	err   error
-	early bool // it was sent before any of it existed
+	done chan struct{}
+	res  *response
+	err  error
 }
 
 func newHistory(w *watch, index int, address string, all []string) *history {

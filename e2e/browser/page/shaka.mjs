@@ -11,9 +11,13 @@ begin(async (watch, url) => {
     else watch.note(what)
   }
   player.addEventListener('error', ({ detail }) => told(detail))
-  player.addEventListener('metadata', ({ payload, metadataType }) =>
-    watch.hear({ owner: payload.description, text: payload.data, kind: metadataType }),
-  )
+  const heard = new Set() // Shaka tells of a tag again when it loads its segment again
+  player.addEventListener('metadata', ({ startTime, payload, metadataType }) => {
+    const tag = `${startTime.toFixed(2)} ${payload.description} ${payload.data}`
+    if (heard.has(tag)) return
+    heard.add(tag)
+    watch.hear({ due: startTime, owner: payload.description, text: payload.data, kind: metadataType })
+  })
   await player.attach(watch.video)
   await player.load(url).catch(told)
   return {

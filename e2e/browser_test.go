@@ -223,11 +223,12 @@ func (b *browser) open(t *testing.T, player, url string, clock *clock) tab {
 	return p
 }
 
-// in is the tab as a subtest uses it.
-func (p tab) in(t *testing.T) tab {
-	t.Helper()
-	p.t = t
-	return p
+// close ends a play.
+func (p tab) close() {
+	p.t.Helper()
+	if _, err := p.b.ask(map[string]any{"do": "close", "tab": p.name}); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // goal is what a play is to come to; see browser/page/watch.mjs.

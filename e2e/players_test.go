@@ -156,19 +156,16 @@ func (p showing) behind() float64 {
 	}
 }
 
-// showings returns the whole matrix, a group for each kind of channel, or the
-// group that stands for it in a short run.
-func showings() [][]showing {
-	if !*soak {
-		return [][]showing{{{tsLow, "hls"}}}
-	}
-	var all [][]showing
+// showings returns the whole matrix, or what stands for it in a short run: hls.js
+// on each kind of channel, and the IVS player where it has low latency.
+func showings() []showing {
+	var all []showing
 	for _, c := range cells {
-		var group []showing
 		for _, player := range []string{"hls", "ivs", "shaka", "videojs", "native"} {
-			group = append(group, showing{c, player})
+			if *soak || player == "hls" || player == "ivs" && c == tsLow {
+				all = append(all, showing{c, player})
+			}
 		}
-		all = append(all, group)
 	}
 	return all
 }
@@ -184,79 +181,55 @@ var (
 const (
 	playFor  = 10          // seconds of media that each player shows at least
 	playedIn = time.Minute // how long that may take
-	// fill is how many segments Chromium's own HLS wants to find: it gives up on
-	// a stream that has just begun.
-	fill = 3
+	// fill is how many segments a player wants to find that keeps three target
+	// durations from the end (RFC 8216, 6.3.3). Chromium's own HLS gives up on a
+	// stream that has just begun.
+	fill = 4
 )
 
 // messages are what PutMetadata sends while the players play, one a second.
 var messages = []string{"first", "sëcond ✓", `{"third":3}`}
 
-// TestPlayersPlay has the players of the trade play live streams to their end.
-// It is not parallel to other tests, as it measures how far the pictures are
-// behind.
+// TestPlayersPlay has the players of the trade play live streams to their end, one
+// at a time. It is not parallel to other tests, as it measures how far the pictures
+// are behind.
 func TestPlayersPlay(t *testing.T) {
 	s := serve(t)
 	b := chromium(t)
 	c := numbered(t)
-	for _, group := range showings() {
-		channels := map[cell]channel{}
-		clocks := map[cell]*clock{}
-		for _, p := range group {
-			if _, ok := channels[p.cell]; !ok {
-				ch := s.channel(t, p.cell.set)
-				stream(t, c, ch.rtmp())
-				ch.live()
-				channels[p.cell], clocks[p.cell] = ch, clockOf(t, ch.playback)
-			}
-		}
-		tabs := map[showing]tab{}
-		for _, p := range group {
-			ch := channels[p.cell]
-			if p.player == "native" {
+	for _, p := range showings() {
+		t.Run(p.String(), func(t *testing.T) {
+			ch := s.in(t).channel(t, p.cell.set)
+			stream(t, c, ch.rtmp())
+			ch.live()
+			clock := clockOf(t, ch.playback)
+			if p.waits() {
 				ch.lists(fill)
 			}
-			tabs[p] = b.open(t, p.player, ch.playback, clocks[p.cell])
-		}
-		use := measure(t)
-		for _, p := range group { // whoever joins later gets no earlier message
-			tabs[p].until(playedIn, goal{seconds: 1})
-		}
-		for i, m := range messages {
-			tabs[group[0]].until(playedIn, goal{seconds: i + 2})
-			for _, ch := range channels {
+			use := measure(t)
+			tab := b.open(t, p.player, ch.playback, clock)
+			for i, m := range messages {
+				tab.until(playedIn, goal{seconds: i + 1})
 				ch.says(m)
 			}
-		}
-		t.Run("play", func(t *testing.T) {
-			for _, p := range group {
-				t.Run(p.String(), func(t *testing.T) {
-					t.Parallel()
-					g := goal{seconds: playFor}
-					if p.raises() {
-						g.cues = len(messages)
-					}
-					tab := tabs[p].in(t)
-					tab.until(playedIn, g)
-					p.judge(t, tab.seen(), use())
-				})
+			g := goal{seconds: playFor}
+			if p.raises() {
+				g.cues = len(messages)
 			}
-		})
-		for _, ch := range channels {
+			tab.until(playedIn, g)
+			p.judge(t, tab.seen(), use())
 			ch.stop()
-		}
-		t.Run("end", func(t *testing.T) {
-			for _, p := range group {
-				t.Run(p.String(), func(t *testing.T) {
-					t.Parallel()
-					tab := tabs[p].in(t)
-					tab.until(overIn, goal{ended: true})
-					p.clean(t, tab.seen(), use())
-				})
-			}
+			tab.until(overIn, goal{ended: true})
+			p.clean(t, tab.seen(), use())
+			tab.close()
 		})
 	}
 }
+
+// waits reports whether a showing begins when there are some segments. Where
+// players want several target durations before the end of the playlist, they
+// would have none of it at the very beginning of a stream.
+func (p showing) waits() bool { return p.cell != mp4Low || p.player == "native" }
 
 // lists waits until the channel's playlist has some segments.
 func (c channel) lists(segments int) {
@@ -293,7 +266,7 @@ func (p showing) judge(t *testing.T, s seen, busy bool) {
 	if s.Width != 640 || s.Height != 360 {
 		t.Errorf("the picture is %dx%d, want 640x360", s.Width, s.Height)
 	}
-	if want := playFor * numberedFPS / 2; s.Frames < want {
+	if want := playFor * numberedFPS / 2; s.Frames < want && !busy {
 		t.Errorf("%d pictures were shown, want %d at least", s.Frames, want)
 	}
 	if p.raises() {
@@ -340,7 +313,7 @@ func (p showing) clean(t *testing.T, s seen, busy bool) {
 
 // spare is the part of the machine's processors that has to be idle for times to
 // mean something.
-const spare = 0.1
+const spare = 0.25
 
 // measure begins to watch the machine. What it returns reports whether the
 // machine has been busy since.

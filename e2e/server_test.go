@@ -55,6 +55,14 @@ func serve(t *testing.T, args ...string) *running {
 	return s
 }
 
+// in is the server as a subtest uses it.
+func (s *running) in(t *testing.T) *running {
+	t.Helper()
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
 // start runs the program on s.dir, again or for the first time.
 func (s *running) start() {
 	s.t.Helper()

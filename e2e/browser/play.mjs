@@ -5,6 +5,7 @@
 //   {"id":1,"do":"open","tab":"a","player":"hls","url":"http://...","clock":{...}}
 //   {"id":2,"do":"until","tab":"a","seconds":10,"limit":30000}   -> {"ok":true}
 //   {"id":3,"do":"report","tab":"a"}                              -> {"report":{...}}
+//   {"id":4,"do":"close","tab":"a"}
 //
 //   TMPDIR=... node play.mjs < commands
 import { readFile } from 'node:fs/promises'
@@ -108,6 +109,11 @@ const commands = {
   },
   async until({ tab, ...what }) {
     return { ok: await tabs.get(tab).page.evaluate((what) => window.watch.until(what), what) }
+  },
+  async close({ tab }) {
+    await tabs.get(tab).page.context().close()
+    tabs.delete(tab)
+    return {}
   },
   async report({ tab }) {
     const { page, failed, told } = tabs.get(tab)

@@ -322,6 +322,30 @@ func (c *cutter) stop() {
 	c.broken = true
 }
 
+// split ends the segment with its newest part, as the end of the stream is near.
+// What is still to come becomes a segment of its own: hls.js, told of the end,
+// takes up no more parts of a segment that it has parts of, and waits for them for
+// ever.
+func (c *cutter) split() {
+	p, limit := &c.parts, c.window.From.Limit
+	if !c.open || len(c.seg.Parts) == 0 || limit > 0 && c.seg.MSN+1 >= limit {
+		return
+	}
+	c.frames -= int64(p.pictures)
+	c.publish(p.start)
+	if p.pictures == 0 {
+		return // what was heard begins the next
+	}
+	c.seg = Segment{
+		MSN:       c.seg.MSN,
+		Date:      c.dateOf(p.start, c.date),
+		Key:       p.key,
+		Init:      c.init,
+		FirstPart: p.number,
+	}
+	c.start, c.frames, c.open = p.start, int64(p.pictures), true
+}
+
 // finish ends the segment at a time and publishes it.
 func (c *cutter) finish(end media.Ticks) {
 	if c.parts.wished {
@@ -330,6 +354,11 @@ func (c *cutter) finish(end media.Ticks) {
 		c.buf = c.mux.end(c.buf, end-c.last)
 		c.parts.from, c.parts.filled = len(c.buf), false
 	}
+	c.publish(end)
+}
+
+// publish makes a segment of what is before the part that is being written.
+func (c *cutter) publish(end media.Ticks) {
 	c.open = false
 	seg := c.seg
 	seg.Duration = max(end-c.start, 1)

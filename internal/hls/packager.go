@@ -89,6 +89,7 @@ func (p *Packager) WriteUnit(u media.Unit) error {
 func (p *Packager) Close(final bool) error {
 	var err error
 	if p.Window.Snapshot().Playable() {
+		p.segments.split()
 		err = p.drain(true)
 		p.segments.stop()
 	}

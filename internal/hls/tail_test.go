@@ -32,14 +32,18 @@ func TestTheEndIsSeenAndHeard(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				before := w.Snapshot()
 				if err := p.Close(true); err != nil {
 					t.Fatal(err)
 				}
 				s := w.Snapshot()
 				var told, tail media.Ticks
+				if n := s.Segments[len(s.Segments)-1]; n.MSN == before.Next() && len(n.Parts) > before.Made() && before.Made() > 0 {
+					t.Errorf("segment %d had %d parts before the end and has %d", n.MSN, before.Made(), len(n.Parts))
+				}
 				for _, seg := range s.Segments {
 					if len(seg.Parts) == 0 || len(seg.Data) == 0 {
-						t.Fatalf("segment %d is empty", seg.MSN)
+						t.Fatalf("segment %d is empty: %d parts, %d bytes, %v\n%s", seg.MSN, len(seg.Parts), len(seg.Data), seg.Duration, s.Playlist(false))
 					}
 					told += seg.Duration
 					tail = seg.Parts[len(seg.Parts)-1].Duration

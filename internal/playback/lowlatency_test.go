@@ -314,20 +314,25 @@ func TestEndOfTheStreamBreaksNoPromise(t *testing.T) {
 		variant := s.variant()
 		announced := s.uri(s.ask("GET", variant).Body.String(), "#EXT-X-PREFETCH:")
 		first, second := s.ask("GET", announced[0]), s.ask("GET", announced[1])
+		third, _ := hls.ParsePlace(announced[1])
+		third.Number++
 		hint, _ := hls.ParsePlace(s.uri(s.ask("GET", variant).Body.String(), "#EXT-X-PRELOAD-HINT:")[0])
 		made := s.ask("GET", hint.Path())
-		reload := s.ask("GET", variant+"?_HLS_msn=3&_HLS_part=0")
+		reload := s.ask("GET", variant+"?_HLS_msn=3&_HLS_part=1")
 		if err := s.pipe.Close(true); err != nil {
 			t.Fatal(err)
 		}
 		if first.waits() || first.Code != 200 || first.Body.Len() == 0 {
 			t.Errorf("the segment that was being made: %d, %d bytes", first.Code, first.Body.Len())
 		}
-		if made.waits() || made.Code != 200 {
-			t.Errorf("the part that was being made: %d", made.Code)
+		if made.waits() || made.Code != 200 || made.Body.Len() == 0 {
+			t.Errorf("the part that was being made: %d, %d bytes", made.Code, made.Body.Len())
+		}
+		if second.waits() || second.Code != 200 || !bytes.Equal(second.Body.Bytes(), made.Body.Bytes()) {
+			t.Errorf("the segment that is that part: %d, %d bytes", second.Code, second.Body.Len())
 		}
 		hint.Number++
-		for name, a := range map[string]*answer{"part": s.ask("GET", hint.Path()), "held": second, "late": s.ask("GET", announced[1])} {
+		for name, a := range map[string]*answer{"part": s.ask("GET", hint.Path()), "segment": s.ask("GET", third.Path())} {
 			if a.waits() || a.Code != 200 || a.Body.Len() != 0 || a.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("what never was, %s: %d, %d bytes, %v", name, a.Code, a.Body.Len(), a.Header())
 			}
@@ -358,12 +363,12 @@ func TestNextStreamGoesOn(t *testing.T) {
 		s.send(400 * time.Millisecond)
 		held := a.waits()
 		text := a.Body.String()
-		if held || a.Code != 200 || !strings.Contains(text, "#EXT-X-MEDIA-SEQUENCE:3\n") ||
+		if held || a.Code != 200 || !strings.Contains(text, "#EXT-X-MEDIA-SEQUENCE:4\n") ||
 			!strings.Contains(text, "#EXT-X-DISCONTINUITY\n") || strings.Contains(text, "ENDLIST") || !strings.Contains(text, "/st-1b/") {
 			t.Errorf("the next stream begins %d\n%s", a.Code, text)
 		}
 		s.send(5 * time.Second)
-		if text := s.ask("GET", variant+"?_HLS_msn=4").Body.String(); !strings.Contains(text, "/st-1b/source/4.") {
+		if text := s.ask("GET", variant+"?_HLS_msn=5").Body.String(); !strings.Contains(text, "/st-1b/source/5.") {
 			t.Errorf("and goes on\n%s", text)
 		}
 	})

@@ -59,6 +59,7 @@ type seen struct {
 	LowLatency bool     `json:"lowLatency"`
 	Parts      int      `json:"parts"`
 	Glass      spread   `json:"glass"`   // how old the picture was, by its own number
+	Late       spread   `json:"late"`    // the same in the last seconds
 	Claimed    spread   `json:"claimed"` // the same as the player says
 }
 
@@ -88,8 +89,8 @@ type spread struct {
 
 // String says what matters in one line.
 func (s seen) String() string {
-	return fmt.Sprintf("started %d ms, played %.1f s, %d frames, %d dropped, freeze %d ms, stalls %v, seeks %d, glass %.2f/%.2f/%.2f s, claimed %.2f s, low latency %t, %d parts, %d cues, ended %t, errors %q, notes %q, failed %q, holes %q",
-		s.Started, s.Played, s.Frames, s.Dropped, s.Freeze, s.Stalls, len(s.Seeks), s.Glass.P50, s.Glass.P95, s.Glass.Max, s.Claimed.P50, s.LowLatency, s.Parts, len(s.Cues), s.Ended, s.Errors, s.Notes, s.Failed, s.Holes)
+	return fmt.Sprintf("started %d ms, played %.1f s, %d frames, %d dropped, freeze %d ms, stalls %v, seeks %d, glass %.2f/%.2f/%.2f s, %.2f s at last, claimed %.2f s, low latency %t, %d parts, %d cues, ended %t, errors %q, notes %q, failed %q, holes %q",
+		s.Started, s.Played, s.Frames, s.Dropped, s.Freeze, s.Stalls, len(s.Seeks), s.Glass.P50, s.Glass.P95, s.Glass.Max, s.Late.P50, s.Claimed.P50, s.LowLatency, s.Parts, len(s.Cues), s.Ended, s.Errors, s.Notes, s.Failed, s.Holes)
 }
 
 // chromium starts a browser that ends with the test.

@@ -15,7 +15,8 @@ begin((watch, url) => {
     if (frag.type !== 'main' || frag.sn === 'initSegment') return
     if (part) parts++
     const next = { sn: frag.sn, part: part ? part.index : null, cc: frag.cc }
-    if (last && !follows(last, next)) watch.holes.push(`${name(last)} to ${name(next)}`)
+    const over = hls.latestLevelDetails?.live === false // then hls.js makes sure of the last part
+    if (last && !follows(last, next) && !(over && again(last, next))) watch.holes.push(`${name(last)} to ${name(next)}`)
     last = next
   })
   hls.on(Hls.Events.FRAG_PARSING_METADATA, (_, { samples }) => {
@@ -34,6 +35,11 @@ begin((watch, url) => {
 function follows(a, b) {
   if (b.sn === a.sn + 1) return b.part === null || b.part === 0
   return b.sn === a.sn && b.part !== null && (a.part === null || b.part === a.part + 1)
+}
+
+// again reports whether b was there before a.
+function again(a, b) {
+  return b.sn < a.sn || (b.sn === a.sn && (b.part ?? 0) <= (a.part ?? 0))
 }
 
 const name = ({ sn, part }) => (part === null ? `${sn}` : `${sn}.${part}`)

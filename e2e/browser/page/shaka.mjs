@@ -11,12 +11,14 @@ begin(async (watch, url) => {
     else watch.note(what)
   }
   player.addEventListener('error', ({ detail }) => told(detail))
-  const heard = new Set() // Shaka tells of a tag again when it loads its segment again
+  // Shaka tells of a tag for each of the tracks that its segment has, at times that
+  // are a little apart, and again when it loads the segment again.
+  const heard = []
   player.addEventListener('metadata', ({ startTime, payload, metadataType }) => {
-    const tag = `${startTime.toFixed(2)} ${payload.description} ${payload.data}`
-    if (heard.has(tag)) return
-    heard.add(tag)
-    watch.hear({ due: startTime, owner: payload.description, text: payload.data, kind: metadataType })
+    const cue = { due: startTime, owner: payload.description, text: payload.data, kind: metadataType }
+    if (heard.some((c) => c.owner === cue.owner && c.text === cue.text && Math.abs(c.due - cue.due) < 0.1)) return
+    heard.push(cue)
+    watch.hear(cue)
   })
   await player.attach(watch.video)
   await player.load(url).catch(told)

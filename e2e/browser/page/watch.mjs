@@ -1,6 +1,7 @@
 // What is seen of a video element, whichever player feeds it.
 
 const sampleEvery = 250 // milliseconds between two looks at the picture
+const lastly = 20 // looks at the picture that are the last seconds
 const settled = 0.5 // seconds shown before a wait is a stall
 const tail = 0.5 // seconds before the end where waiting is no stall
 const segments = 'segmentmetadata'
@@ -172,6 +173,7 @@ export class Watch {
       lowLatency: this.player?.lowLatency?.() ?? false,
       parts: this.player?.parts?.() ?? 0,
       glass: spread(this.glass),
+      late: spread(this.glass.slice(-lastly)),
       claimed: spread(this.claimed),
     }
   }

@@ -32,6 +32,7 @@ var may = map[string][]string{
 	"internal/ingest/rtmp": {"internal/ingest", "internal/ivs", "internal/limit", "internal/media"},
 	"internal/health":      {"internal/ivs", "internal/media"},
 	"internal/session":     {"internal/health", "internal/ingest", "internal/ivs", "internal/media"},
+	"internal/transcode":   {"internal/ivs", "internal/media"},
 	"internal/hls":         {"internal/media", "internal/mpegts"},
 	"internal/playback":    {"internal/hls", "internal/ivs"},
 	"internal/record":      {},
@@ -71,7 +72,7 @@ var may = map[string][]string{
 var only = map[string][]string{
 	"database/sql": {"internal/store", "internal/store/storetest"},
 	"log":          {},
-	"os/exec":      {"cmd/openivs", "cmd/openivs-demo", "e2e/server", "internal/store/storetest", "internal/blob/s3/s3test"},
+	"os/exec":      {"internal/transcode", "cmd/openivs", "cmd/openivs-demo", "e2e/server", "internal/store/storetest", "internal/blob/s3/s3test"},
 	"os/signal":    {"cmd/openivs", "cmd/openivs-demo"},
 	"math/rand":    {},
 
@@ -82,7 +83,7 @@ var only = map[string][]string{
 	"github.com/bluenviron/mediacommon/": {"internal/ingest/rtmp"},
 	"github.com/google/uuid/":            {"internal/ivs"},
 	"github.com/jackc/pgx/":              {"internal/store", "internal/store/storetest"},
-	"golang.org/x/sys/":                  {"internal/store", "internal/app", "internal/ingest/rtmp"},
+	"golang.org/x/sys/":                  {"internal/store", "internal/app", "internal/ingest/rtmp", "internal/transcode"},
 	"gopkg.in/yaml.v3/":                  {"internal/config"},
 	"modernc.org/sqlite/":                {"internal/store"},
 }

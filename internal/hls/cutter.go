@@ -69,6 +69,11 @@ type cutter struct {
 	until    time.Time   // wall clock of the end of what is published
 	counted  tally
 	parts    parts
+
+	plan     *Plan    // what it leads
+	follows  follower // what it keeps to, if there is a plan in it
+	timeline int64    // which runs now
+	breaks   int64    // discontinuities so far
 }
 
 // A tally counts over the segments that are published.
@@ -90,6 +95,8 @@ func newCutter(w *Window, target time.Duration) *cutter {
 		frame:  usualFrame,
 		seg:    Segment{MSN: w.From.MSN},
 		parts:  parts{wished: w.Delivery != Whole},
+		plan:   new(Plan),
+		breaks: w.From.Discontinuities,
 	}
 }
 
@@ -120,6 +127,7 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) e
 	c.parts.pictures++
 	c.buf = c.mux.video(c.buf, u)
 	c.cutAfter()
+	c.plan.reach(c.timeline, shown)
 	return nil
 }
 
@@ -222,14 +230,27 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 	if c.broken || changed {
 		c.heard = shown
 	}
+	if c.seg.Discontinuity {
+		c.breaks++
+	}
 	c.open, c.broken = true, false
 	c.last, c.frames = shown, 0
 	c.parts.begin(c.start, stated(u.Track))
+	c.mark(shown, false)
 	if c.window.Container == TS {
 		c.fill()
 		c.buf = c.mux.data(c.buf, u.PTS, segmentTag(make([]byte, 0, 96), c.seg.Date))
 	}
 	return nil
+}
+
+// mark notes the segment, whose first picture is shown at a time, for renditions
+// that follow. tail: it was split off.
+func (c *cutter) mark(shown media.Ticks, tail bool) {
+	c.plan.begin(mark{
+		timeline: c.timeline, msn: c.seg.MSN, first: shown, start: c.start, date: c.seg.Date,
+		discontinuity: c.seg.Discontinuity, breaks: c.breaks, audio: c.audio != nil, firstPart: c.seg.FirstPart, tail: tail,
+	})
 }
 
 // dateOf returns the wall clock of a segment that begins at a time with a
@@ -256,7 +277,11 @@ func (c *cutter) addAudio(u media.Unit) {
 	if !c.open || u.Track != c.audio || middle(&u) < max(c.start, c.heard) {
 		return
 	}
-	c.cutAt(middle(&u))
+	if c.follows.plan != nil {
+		c.followParts(middle(&u))
+	} else {
+		c.cutAt(middle(&u))
+	}
 	c.heard = u.PTS + frame(u.Track)
 	c.fill()
 	c.buf = c.mux.audio(c.buf, u)
@@ -315,6 +340,10 @@ func (c *cutter) stop() {
 		c.dropTail(end)
 		if c.parts.wished && len(c.seg.Parts) == 0 && !c.parts.filled {
 			c.open = false // nothing of it is left
+			if c.seg.Discontinuity {
+				c.breaks--
+			}
+			c.plan.drop()
 		} else {
 			c.finish(end)
 		}
@@ -332,7 +361,8 @@ func (c *cutter) split() {
 		return
 	}
 	c.frames -= int64(p.pictures)
-	c.publish(p.start)
+	c.close(p.start)
+	c.plan.finish(p.start, c.declared)
 	if p.pictures == 0 {
 		return // what was heard begins the next
 	}
@@ -344,6 +374,7 @@ func (c *cutter) split() {
 		FirstPart: p.number,
 	}
 	c.start, c.frames, c.open = p.start, int64(p.pictures), true
+	c.mark(p.start, true)
 }
 
 // finish ends the segment at a time and publishes it.
@@ -354,11 +385,12 @@ func (c *cutter) finish(end media.Ticks) {
 		c.buf = c.mux.end(c.buf, end-c.last)
 		c.parts.from, c.parts.filled = len(c.buf), false
 	}
-	c.publish(end)
+	c.close(end)
+	c.plan.finish(end, c.declared)
 }
 
-// publish makes a segment of what is before the part that is being written.
-func (c *cutter) publish(end media.Ticks) {
+// close publishes the segment, which is written and ends at a time.
+func (c *cutter) close(end media.Ticks) {
 	c.open = false
 	seg := c.seg
 	seg.Duration = max(end-c.start, 1)

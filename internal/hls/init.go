@@ -13,12 +13,16 @@ type Init struct {
 }
 
 // initSection writes the initialization section (ISO/IEC 14496-12, 8.2) of an
-// H.264 track, and of an AAC track unless that is nil.
+// H.264 and an AAC track, of which one may be nil.
 func initSection(video, audio *media.Track) []byte {
 	brands := []byte("isom\x00\x00\x02\x00isomiso6avc1mp41")
-	extends := [][]byte{trex(videoID)}
-	tracks := trak(videoID, video, media.Clock, videoEntry(video))
+	var extends [][]byte
+	var tracks []byte
 	last := videoID
+	if video != nil {
+		extends = append(extends, trex(videoID))
+		tracks = trak(videoID, video, media.Clock, videoEntry(video))
+	}
 	if audio != nil {
 		extends = append(extends, trex(audioID))
 		tracks = append(tracks, trak(audioID, audio, audio.Sound.SampleRate, audioEntry(audio))...)

@@ -3,6 +3,7 @@ package hls
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"openivs/internal/media"
@@ -14,6 +15,8 @@ type Visit struct {
 	Session string // id of the viewer session
 	Ticket  string // what the session's media playlists are asked for with
 	Now     time.Time
+
+	AudioOnly bool // the viewer wants a rendition without pictures too
 }
 
 // Multivariant returns the multivariant playlist of s (RFC 8216, 4.3.4) for one
@@ -26,14 +29,62 @@ func (s *Stream) Multivariant(v Visit) ([]byte, bool) {
 	b = appendData(b, "BROADCAST-ID", s.ID)
 	b = appendData(b, "VIDEO-SESSION-ID", v.Session)
 	b = appendData(b, "SERVER-TIME", strconv.FormatFloat(float64(v.Now.UnixMilli())/1000, 'f', 3, 64))
-	playable := false
-	for _, w := range s.Renditions {
-		if snap := w.Snapshot(); snap.Promising() {
+	if !s.ready((*Snapshot).Promising) {
+		return b, false
+	}
+	var sound *media.Track
+	for _, w := range s.all() {
+		snap := w.Snapshot()
+		switch {
+		case w.OnDemand && (!v.AudioOnly || sound == nil):
+			continue
+		case w.SoundOnly && (snap.Promising() || w.OnDemand):
+			b = snap.appendSound(b, v.Ticket, sound)
+		case snap.Promising():
 			b = snap.appendVariant(b, v.Ticket)
-			playable = true
+		}
+		if sound == nil {
+			sound = snap.Facts.Audio
 		}
 	}
-	return b, playable
+	return b, true
+}
+
+// usualSound is the bit rate that a rendition without pictures is taken to have
+// before it was measured.
+const usualSound = 160_000
+
+// appendSound writes a rendition without pictures, whose audio is like that of a
+// track until it has one of its own.
+func (s *Snapshot) appendSound(b []byte, ticket string, like *media.Track) []byte {
+	f := s.Facts
+	if f.Audio == nil {
+		f.Audio = like
+	}
+	if f.Audio == nil {
+		return b
+	}
+	if f.Peak == 0 {
+		f.Peak, f.Average = usualSound, usualSound
+	}
+	name := s.window.Name
+	b = append(b, `#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID="`...)
+	b = append(b, name...)
+	b = append(b, `",NAME="`...)
+	b = append(b, name...)
+	b = append(b, `",AUTOSELECT=NO,DEFAULT=NO`...)
+	b = append(b, "\n#EXT-X-STREAM-INF:BANDWIDTH="...)
+	b = strconv.AppendInt(b, int64(f.Peak), 10)
+	b = append(b, ",AVERAGE-BANDWIDTH="...)
+	b = strconv.AppendInt(b, int64(f.Average), 10)
+	b = append(b, `,CODECS="`...)
+	b = append(b, f.Audio.CodecString()...)
+	b = append(b, `",VIDEO="`...)
+	b = append(b, name...)
+	b = append(b, "\"\n"...)
+	b = append(b, toRoot...)
+	b = append(b, VariantPath(ticket, s.window.Rendition)...)
+	return append(b, '\n')
 }
 
 func appendData(b []byte, id, value string) []byte {
@@ -47,6 +98,9 @@ func appendData(b []byte, id, value string) []byte {
 func (s *Snapshot) appendVariant(b []byte, ticket string) []byte {
 	f := s.Facts
 	group, name := f.Name()
+	if n := s.window.Name; n != "" {
+		group, name = n, strings.TrimSuffix(n, "30")
+	}
 	b = append(b, `#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID="`...)
 	b = append(b, group...)
 	b = append(b, `",NAME="`...)
@@ -93,6 +147,9 @@ func (f Facts) Name() (group, name string) {
 
 // framerate returns the rate that the bitstream states, else the measured one.
 func framerate(video *media.Track, frames int64, span media.Ticks) float64 {
+	if video == nil {
+		return 0
+	}
 	if r := video.Picture.Framerate; r > 0 {
 		return r
 	}

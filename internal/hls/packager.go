@@ -37,9 +37,15 @@ const (
 // comes or goes, a new segment begins with the next keyframe, marked as a
 // discontinuity. Without pictures there are no segments.
 type Packager struct {
-	Window *Window       // required
-	Target time.Duration // segments end with the first keyframe after this; 0: 2 s
+	Window  *Window       // required
+	Target  time.Duration // segments end with the first keyframe after this; 0: 2 s
+	Plan    *Plan         // shared by the renditions of a stream; nil: there is one rendition
+	Follows bool          // it cuts where the packager does that has the same Plan
 
+	timeline int64        // that runs now
+	next     int64        // that begins with the next picture, if it is told
+	told     bool         // timelines are told by Timeline
+	cut      bool         // the next picture begins a timeline
 	video    *media.Track // of the pictures that come in
 	audio    *media.Track // of the audio that comes in
 	lastDTS  media.Ticks  // of the picture that came in last
@@ -75,6 +81,8 @@ func (p *Packager) WriteUnit(u media.Unit) error {
 		return nil
 	case u.Track.ID != 0:
 		return nil
+	case p.Window.SoundOnly:
+		return p.writeSound(u)
 	case u.Track.Kind == media.Video:
 		return p.writeVideo(u)
 	case u.Track.Kind == media.Audio:
@@ -88,10 +96,15 @@ func (p *Packager) WriteUnit(u media.Unit) error {
 // before. If final, it also publishes that nothing will follow.
 func (p *Packager) Close(final bool) error {
 	var err error
-	if p.Window.Snapshot().Playable() {
-		p.segments.split()
+	if p.Window.Snapshot().Playable() && p.segments != nil {
+		if !p.Follows {
+			p.segments.split()
+		}
 		err = p.drain(true)
-		p.segments.stop()
+		p.stop()
+	}
+	if p.segments != nil && !p.Follows {
+		p.segments.plan.close()
 	}
 	p.closed, p.segments, p.queue, p.ahead, p.data = true, nil, interleaver{}, queue{}, queue{}
 	p.Window.close(final)
@@ -102,14 +115,14 @@ func (p *Packager) writeVideo(u media.Unit) error {
 	u.PTS = min(max(u.PTS, u.DTS), u.DTS+maxReorder)
 	step := u.DTS - p.lastDTS
 	first, changed := p.video == nil, u.Track != p.video
-	jump := !first && (step > maxJump || step < -maxBack)
+	jump := p.cut || !p.told && !first && (step > maxJump || step < -maxBack)
 	if changed {
 		if err := mpegts.Carries(u.Track); err != nil {
 			return fmt.Errorf("package video: %w", err)
 		}
 	}
-	if first {
-		p.segments = newCutter(p.Window, p.Target)
+	if p.segments == nil {
+		p.segments = p.cutter()
 	}
 	if changed || jump {
 		if err := p.breakAt(u.DTS); err != nil {
@@ -126,6 +139,9 @@ func (p *Packager) writeVideo(u media.Unit) error {
 	}
 	p.lastDTS = u.DTS
 	p.queue.putVideo(u)
+	if p.Follows && p.queue.video.len() > maxHeldPictures {
+		p.Leave() // whoever leads is gone
+	}
 	return p.drain(false)
 }
 
@@ -160,7 +176,14 @@ func (p *Packager) breakAt(dts media.Ticks) error {
 	if err := p.drain(true); err != nil {
 		return err
 	}
-	p.segments.stop()
+	p.stop()
+	if p.timeline++; p.told {
+		p.timeline = p.next
+	}
+	p.segments.timeline, p.cut = p.timeline, false
+	if !p.Follows {
+		p.segments.plan.reach(p.timeline, dts-media.Clock*3600) // nothing of it yet
+	}
 	old := p.queue
 	p.queue = interleaver{absent: old.absent}
 	for _, list := range [2]*queue{&old.audio, &p.ahead} {
@@ -177,6 +200,9 @@ func (p *Packager) breakAt(dts media.Ticks) error {
 // audio that belongs before their end.
 func (p *Packager) drain(flush bool) error {
 	for {
+		if p.Follows && !flush && !p.covered() {
+			return nil
+		}
 		u, ok := p.queue.next(flush)
 		if !ok {
 			break
@@ -186,7 +212,11 @@ func (p *Packager) drain(flush bool) error {
 			continue
 		}
 		p.addData(p.queue.reached)
-		if err := p.segments.addVideo(u, p.queue.reached, p.queue.coming(p.segments.audio)); err != nil {
+		add := p.segments.addVideo
+		if p.Follows {
+			add = p.segments.followVideo
+		}
+		if err := add(u, p.queue.reached, p.queue.coming(p.segments.audio)); err != nil {
 			return err
 		}
 	}
@@ -207,5 +237,91 @@ func (p *Packager) addData(shown media.Ticks) {
 			return
 		}
 		p.data.pop()
+	}
+}
+
+// cutter makes the cutter of the packager.
+func (p *Packager) cutter() *cutter {
+	c := newCutter(p.Window, p.Target)
+	switch {
+	case p.Follows:
+		c.follows.plan = p.Plan
+	case p.Plan != nil:
+		c.plan = p.Plan
+	}
+	return c
+}
+
+// stop ends the segment that is being made.
+func (p *Packager) stop() {
+	if p.Follows {
+		p.segments.followStop()
+		return
+	}
+	p.segments.stop()
+}
+
+// Timeline says that pictures which are written from now on belong to the
+// timeline of a number, and do not follow on those before. Numbers grow. Whoever
+// calls it once finds all timelines: the packager looks for none.
+func (p *Packager) Timeline(n int64) { p.next, p.told, p.cut = n, true, true }
+
+// Leave lets go of all that is listed, as pictures are missing: the rendition is
+// not made at the moment. It comes back with a segment of the plan whose first
+// picture it has.
+func (p *Packager) Leave() {
+	if p.closed {
+		return
+	}
+	if p.segments != nil {
+		p.segments.leave()
+	}
+	p.queue = interleaver{absent: p.queue.absent, audio: p.queue.audio}
+	p.Window.Withdraw()
+}
+
+// covered reports whether the plan says all about the next picture.
+func (p *Packager) covered() bool {
+	v := p.queue.video.front()
+	return v == nil || p.Plan.covers(p.timeline, p.queue.shown(v))
+}
+
+// writeSound takes audio of a rendition without pictures.
+func (p *Packager) writeSound(u media.Unit) error {
+	if u.Track.Kind != media.Audio {
+		return p.drainSound()
+	}
+	if err := mpegts.Carries(u.Track); err != nil {
+		return fmt.Errorf("package audio: %w", err)
+	}
+	if p.segments == nil {
+		p.segments = p.cutter()
+	}
+	u.PTS = p.smooth.at(u.Track, u.PTS)
+	p.ahead.push(u)
+	if p.ahead.len() > maxHeldAudio {
+		p.ahead.pop()
+	}
+	return p.drainSound()
+}
+
+// drainSound hands over the audio of which it is known where it belongs.
+func (p *Packager) drainSound() error {
+	for p.ahead.len() > 0 {
+		u := *p.ahead.front()
+		p.addSoundData(u.PTS)
+		done, err := p.segments.followAudio(u)
+		if err != nil || !done {
+			return err
+		}
+		p.ahead.pop()
+	}
+	return nil
+}
+
+// addSoundData hands over the data that comes before audio of a time.
+func (p *Packager) addSoundData(at media.Ticks) {
+	if p.segments.open {
+		p.addData(at)
 	}
 }

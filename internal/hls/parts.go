@@ -102,7 +102,7 @@ func (c *cutter) endPart(end media.Ticks) {
 	c.closePart(end)
 	seg := c.seg
 	facts := c.window.Snapshot().Facts
-	if facts.Video == nil {
+	if facts.Video == nil && facts.Audio == nil {
 		r := rate(seg.size()*8, seg.length())
 		facts = Facts{Video: c.video, Audio: c.audio, Framerate: framerate(c.video, c.frames, seg.length()), Peak: r, Average: r}
 	}
@@ -122,6 +122,9 @@ func (c *cutter) closePart(end media.Ticks) {
 	})
 	p.start, p.from, p.filled, p.pictures, p.key, p.fixed = end, n, false, 0, false, true
 	p.number++
+	if c.follows.plan == nil {
+		c.plan.part(end, p.length)
+	}
 }
 
 // endParts ends the parts of a segment that is to end at a time, and returns

@@ -211,12 +211,12 @@ func (w *Window) appendURI(b []byte, at Place) []byte {
 
 // appendReports writes how far the other renditions are (RFC 8216bis, 4.4.5.4).
 func (s *Snapshot) appendReports(b []byte) []byte {
-	if !s.inParts() {
+	if !s.inParts() || s.window.stream == nil {
 		return b
 	}
-	for _, w := range s.window.others {
+	for _, w := range s.window.stream.all() {
 		o := w.Snapshot()
-		if !o.Playable() {
+		if w == s.window || w.OnDemand || !o.Playable() {
 			continue
 		}
 		b = append(b, `#EXT-X-RENDITION-REPORT:URI="`...)

@@ -1,24 +1,72 @@
 package hls
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
-// A Stream is the renditions of one stream, best first. It never changes.
+// A Stream is the renditions of one stream, best first.
 type Stream struct {
 	ID         string
-	Renditions []*Window
+	Renditions []*Window // those that it began with
+
+	grown   atomic.Pointer[[]*Window] // all of them, once there are more
+	waiting atomic.Bool               // for more of them
 }
 
 // NewStream joins renditions that no viewer has seen yet.
 func NewStream(id string, renditions ...*Window) *Stream {
-	for i, w := range renditions {
-		w.others = slices.Delete(slices.Clone(renditions), i, i+1)
+	s := &Stream{ID: id, Renditions: renditions}
+	for _, w := range renditions {
+		w.stream = s
 	}
-	return &Stream{ID: id, Renditions: renditions}
+	return s
+}
+
+// Await has the stream be nothing to watch until Grow.
+func (s *Stream) Await() { s.waiting.Store(true) }
+
+// Grow adds renditions that no viewer has seen yet, behind the others.
+func (s *Stream) Grow(renditions ...*Window) {
+	for _, w := range renditions {
+		w.stream = s
+	}
+	all := append(slices.Clone(s.all()), renditions...)
+	s.grown.Store(&all)
+	s.waiting.Store(false)
+}
+
+func (s *Stream) all() []*Window {
+	if all := s.grown.Load(); all != nil {
+		return *all
+	}
+	return s.Renditions
+}
+
+// Playable reports whether there is anything that every player can watch, in
+// every rendition that is to come.
+func (s *Stream) Playable() bool { return s.ready((*Snapshot).Playable) }
+
+// ready reports whether one rendition is, and all are that are neither away nor
+// only made when wanted.
+func (s *Stream) ready(is func(*Snapshot) bool) bool {
+	if s.waiting.Load() {
+		return false
+	}
+	one := false
+	for _, w := range s.all() {
+		snap := w.Snapshot()
+		if !is(snap) && !snap.Away && !w.OnDemand {
+			return false
+		}
+		one = one || is(snap) && !w.OnDemand
+	}
+	return one
 }
 
 // Window returns the window of the rendition of a name.
 func (s *Stream) Window(rendition string) (*Window, bool) {
-	for _, w := range s.Renditions {
+	for _, w := range s.all() {
 		if w.Rendition == rendition {
 			return w, true
 		}
@@ -28,7 +76,7 @@ func (s *Stream) Window(rendition string) (*Window, bool) {
 
 // Size is how many bytes of media the stream keeps in memory.
 func (s *Stream) Size() (n int64) {
-	for _, w := range s.Renditions {
+	for _, w := range s.all() {
 		n += w.Snapshot().size
 	}
 	return n
@@ -37,7 +85,7 @@ func (s *Stream) Size() (n int64) {
 // Next is where the numbers of the channel's next stream begin: after those of
 // every rendition.
 func (s *Stream) Next() (p Position) {
-	for _, w := range s.Renditions {
+	for _, w := range s.all() {
 		snap := w.Snapshot()
 		gone := snap.discontinuities
 		for _, seg := range snap.Segments {

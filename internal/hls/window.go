@@ -78,8 +78,11 @@ type Window struct {
 	Container Container
 	Delivery  Delivery
 	From      Position
+	Name      string // group id in multivariant playlists, such as 480p30; "": by size and rate
+	SoundOnly bool   // it has no pictures
+	OnDemand  bool   // it is made and listed for those only who ask for it
 
-	others []*Window // the other renditions of the stream
+	stream *Stream // that the rendition is of; nil: it is alone
 	wanted atomic.Bool
 	now    atomic.Pointer[Snapshot]
 }
@@ -92,6 +95,7 @@ type Snapshot struct {
 	Segments   []*Segment    // listed, oldest first
 	Open       *Segment      // the parts of what is being made; nil: there are none
 	Ended      bool          // nothing will follow
+	Away       bool          // the rendition is not made at the moment, while others may be
 
 	window          *Window
 	next            int64       // MSN of what is being made or will be
@@ -147,7 +151,19 @@ func (w *Window) Wait(ctx context.Context, ready func(*Snapshot) bool) (*Snapsho
 
 // Want says that somebody waits for the window to become playable. In low
 // latency that need not take a whole segment: the first ends with the next part.
-func (w *Window) Want() { w.wanted.Store(true) }
+func (w *Window) Want() {
+	w.wanted.Store(true)
+	if w.stream != nil {
+		for _, o := range w.stream.all() {
+			if !o.OnDemand {
+				o.wanted.Store(true) // all are cut alike
+			}
+		}
+	}
+}
+
+// Wanted reports whether anybody has ever waited for the window.
+func (w *Window) Wanted() bool { return w.wanted.Load() }
 
 // Playable reports whether there is anything that every player can watch.
 func (s *Snapshot) Playable() bool { return len(s.Segments) > 0 }
@@ -277,7 +293,7 @@ func (s *Snapshot) Soon(msn int64, part int) bool {
 func (s *Snapshot) follow() *Snapshot {
 	return &Snapshot{
 		Facts: s.Facts, Target: s.Target, PartTarget: s.PartTarget,
-		Segments: s.Segments, Open: s.Open, Ended: s.Ended,
+		Segments: s.Segments, Open: s.Open, Ended: s.Ended, Away: s.Away,
 		window: s.window, next: s.next, left: s.left, size: s.size,
 		discontinuities: s.discontinuities, elapsed: s.elapsed, total: s.total,
 		replaced: make(chan struct{}),
@@ -288,7 +304,7 @@ func (s *Snapshot) follow() *Snapshot {
 func (w *Window) publish(seg *Segment, target time.Duration, parts media.Ticks, facts Facts) {
 	old := w.Snapshot()
 	s := old.follow()
-	s.Facts, s.Target, s.PartTarget = facts, target, parts
+	s.Facts, s.Target, s.PartTarget, s.Away = facts, target, parts, false
 	seg.write(w)
 	s.total += seg.Duration
 	s.Segments = append(slices.Grow(slices.Clip(s.Segments), 1), seg)
@@ -303,7 +319,7 @@ func (w *Window) publish(seg *Segment, target time.Duration, parts media.Ticks, 
 func (w *Window) grow(seg *Segment, parts media.Ticks, facts Facts) {
 	old := w.Snapshot()
 	s := old.follow()
-	s.Facts, s.PartTarget = facts, parts
+	s.Facts, s.PartTarget, s.Away = facts, parts, false
 	seg.write(w)
 	s.size += seg.size() - s.Open.size()
 	s.Open = seg
@@ -329,6 +345,27 @@ func (w *Window) close(final bool) {
 	s.Ended = final
 	s.size -= s.Open.size()
 	s.Open = nil
+	w.replace(old, s)
+}
+
+// Withdraw lets go of all that is listed: the rendition is not made at the moment.
+// What it makes next begins a list of its own.
+func (w *Window) Withdraw() {
+	old := w.Snapshot()
+	s := old.follow()
+	s.Away, s.Open, s.Segments, s.left, s.size = true, nil, nil, nil, 0
+	s.elapsed = s.total
+	w.replace(old, s)
+}
+
+// resume has an empty list go on with a segment that has so many discontinuities
+// before it.
+func (w *Window) resume(msn, discontinuities int64) {
+	old := w.Snapshot()
+	s := old.follow()
+	s.next, s.discontinuities = msn, discontinuities
+	s.Open, s.Segments, s.left, s.size = nil, nil, nil, 0
+	s.elapsed = s.total
 	w.replace(old, s)
 }
 

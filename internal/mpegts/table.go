@@ -17,7 +17,11 @@ const (
 )
 
 // makeTables writes PAT and PMT once; AppendTables repeats them.
-func (w *Writer) makeTables(audio bool) {
+func (w *Writer) makeTables(video, audio bool) {
+	clock := pidVideo
+	if !video {
+		clock = pidAudio
+	}
 	current := w.version&0x1f<<1 | 0xc1
 	section(w.tables[:PacketSize], 0, []byte{
 		0x00, 0xb0, 0, // table_id, section_length
@@ -27,11 +31,13 @@ func (w *Writer) makeTables(audio bool) {
 	pmt := []byte{
 		0x02, 0xb0, 0, // table_id, section_length
 		0, 1, current, 0, 0, // program_number, version, section 0 of 0
-		0xe0 | pidVideo>>8, pidVideo & 0xff, // the clock is with the video
+		0xe0 | byte(clock>>8), byte(clock),
 		0xf0, byte(len(pointsToID3)),
 	}
 	pmt = append(pmt, pointsToID3...)
-	pmt = append(pmt, streamH264, 0xe0|pidVideo>>8, pidVideo&0xff, 0xf0, 0)
+	if video {
+		pmt = append(pmt, streamH264, 0xe0|pidVideo>>8, pidVideo&0xff, 0xf0, 0)
+	}
 	if audio {
 		pmt = append(pmt, streamADTS, 0xe0|pidAudio>>8, pidAudio&0xff, 0xf0, 0)
 	}

@@ -55,6 +55,7 @@ type Writer struct {
 	adts       adts
 	counters   struct{ pat, pmt, video, audio, data byte }
 	tabled     bool // tables were the last to be written
+	sound      bool // there is no video: the clock is with the audio
 
 	// Audio that waits for more, to share a PES packet.
 	held     []byte
@@ -62,12 +63,14 @@ type Writer struct {
 	heldTo   media.Ticks // where its last unit ends
 }
 
-// SetTracks says what follows, from the next AppendTables on: H.264 video, and
-// AAC audio unless that is nil. Audio that was held for the tracks before is
+// SetTracks says what follows, from the next AppendTables on: H.264 video and AAC
+// audio, of which one may be nil. Audio that was held for the tracks before is
 // gone: Flush comes first.
 func (w *Writer) SetTracks(video, audio *media.Track) error {
-	if err := Carries(video); err != nil {
-		return err
+	if video != nil {
+		if err := Carries(video); err != nil {
+			return err
+		}
 	}
 	var h adts
 	if audio != nil {
@@ -78,14 +81,17 @@ func (w *Writer) SetTracks(video, audio *media.Track) error {
 	}
 	w.adts = h
 	w.parameters = w.parameters[:0]
-	for _, set := range [2][][]byte{video.Picture.SPS, video.Picture.PPS} {
-		for _, nal := range set {
-			w.parameters = append(append(w.parameters, startCode...), nal...)
+	if video != nil {
+		for _, set := range [2][][]byte{video.Picture.SPS, video.Picture.PPS} {
+			for _, nal := range set {
+				w.parameters = append(append(w.parameters, startCode...), nal...)
+			}
 		}
 	}
 	w.held = w.held[:0]
 	w.version++
-	w.makeTables(audio != nil)
+	w.sound = video == nil
+	w.makeTables(video != nil, audio != nil)
 	return nil
 }
 
@@ -177,7 +183,7 @@ func (w *Writer) Flush(b []byte) []byte {
 		return b
 	}
 	p := packets{b: b, pid: pidAudio, counter: &w.counters.audio}
-	p.begin(header{stream: 0xc0, pts: w.heldFrom, dts: w.heldFrom, entry: true}, len(w.held))
+	p.begin(header{stream: 0xc0, pts: w.heldFrom, dts: w.heldFrom, clock: w.sound, entry: true}, len(w.held))
 	appendTo(&p, w.held)
 	w.held = w.held[:0]
 	return p.b

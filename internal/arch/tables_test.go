@@ -19,6 +19,7 @@ var may = map[string][]string{
 	"internal/config":       {},
 	"internal/console":      {},
 	"internal/limit":        {},
+	"internal/fmp4":         {"internal/media"},
 	"internal/mpegts":       {"internal/media"},
 	"internal/player":       {},
 	"internal/blob/disk":    {},
@@ -33,10 +34,10 @@ var may = map[string][]string{
 	"internal/health":      {"internal/ivs", "internal/media"},
 	"internal/session":     {"internal/health", "internal/ingest", "internal/ivs", "internal/media"},
 	"internal/transcode":   {"internal/ivs", "internal/media"},
-	"internal/hls":         {"internal/media", "internal/mpegts"},
+	"internal/hls":         {"internal/fmp4", "internal/media", "internal/mpegts"},
 	"internal/playback":    {"internal/hls", "internal/ivs"},
 	"internal/record":      {},
-	"internal/pipeline":    {"internal/hls", "internal/ivs", "internal/media"},
+	"internal/pipeline":    {"internal/hls", "internal/ivs", "internal/media", "internal/transcode"},
 
 	// control path
 	"internal/access":     {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},

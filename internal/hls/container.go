@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"openivs/internal/fmp4"
 	"openivs/internal/media"
 	"openivs/internal/mpegts"
 )
@@ -83,3 +84,39 @@ func (p *packets) end(b []byte, _ media.Ticks) []byte { return p.w.Flush(b) }
 func (p *packets) drop() { p.w.Drop() }
 
 func (p *packets) held() int { return 0 }
+
+// fragments is the muxer of fragmented MP4.
+type fragments struct{ w fmp4.Writer }
+
+func (f *fragments) setTracks(video, audio *media.Track) ([]byte, error) {
+	return f.w.SetTracks(video, audio), nil
+}
+
+func (f *fragments) begin(b []byte) []byte { return b }
+
+func (f *fragments) video(b []byte, u media.Unit) []byte {
+	f.w.Video(u)
+	return b
+}
+
+func (f *fragments) audio(b []byte, u media.Unit) []byte {
+	f.w.Audio(u)
+	return b
+}
+
+func (f *fragments) data(b []byte, at media.Ticks, tag []byte) []byte {
+	f.w.Data(at, tag)
+	return b
+}
+
+func (f *fragments) end(b []byte, last media.Ticks) []byte { return f.w.End(b, last) }
+
+func (f *fragments) drop() { f.w.Drop() }
+
+func (f *fragments) held() int { return f.w.Held() }
+
+// An Init is what a player needs before segments of fragmented MP4.
+type Init struct {
+	First int64 // MSN of the first segment that needs it
+	Data  []byte
+}

@@ -152,7 +152,9 @@ func (w *Window) Wait(ctx context.Context, ready func(*Snapshot) bool) (*Snapsho
 // Want says that somebody waits for the window to become playable. In low
 // latency that need not take a whole segment: the first ends with the next part.
 func (w *Window) Want() {
-	w.wanted.Store(true)
+	if w.wanted.Swap(true) {
+		return
+	}
 	if w.stream != nil {
 		for _, o := range w.stream.all() {
 			if !o.OnDemand {

@@ -70,8 +70,23 @@ func NewEvent(s Session, typ EventType, name string, at time.Time) Event {
 	}
 }
 
-// The names of the events about limits of the account.
+// NewFailure describes why s could not be processed.
+func NewFailure(s Session, reason string, at time.Time) (Event, error) {
+	ev := NewEvent(s, StreamStateChange, StreamFailure, at)
+	var err error
+	ev.Detail, err = json.Marshal(struct {
+		Reason string `json:"reason"`
+	}{reason})
+	if err != nil {
+		return ev, fmt.Errorf("describe stream failure: %w", err)
+	}
+	return ev, nil
+}
+
+// The names of the events about limits.
 const (
+	IngestBitrate        = "Ingest Bitrate"        // more bits than the channel type takes
+	IngestResolution     = "Ingest Resolution"     // more pixels
 	ConcurrentBroadcasts = "Concurrent Broadcasts" // a stream too many
 	ConcurrentViewers    = "Concurrent Viewers"    // a viewer too many
 )

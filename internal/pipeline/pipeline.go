@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"openivs/internal/hls"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
+	"openivs/internal/transcode"
 )
 
 const (
@@ -34,6 +36,7 @@ type Builder struct {
 	Linger       time.Duration // how long a stream can be watched to its end after it ended; 0: 60 s
 	LingerMemory int64         // bytes that ended streams may keep together, the oldest go first; 0: 256 MiB
 	PartsInTS    bool          // low latency in transport streams has parts too
+	Transcode    *Transcoding  // nil: every stream is passed on as sent, whatever its channel's type
 
 	// Reserve returns the first of n media sequence numbers of a channel that
 	// were never used. nil: they are only unique while the builder lives.
@@ -56,9 +59,14 @@ type Pipeline struct {
 	playable chan struct{} // closed when the first segment can be watched
 	forget   *time.Timer   // set by end, under Builder.mu
 
+	watched sync.Once   // closes playable
+	seen    atomic.Bool // it is closed
+
 	mu       sync.Mutex
-	packager hls.Packager
-	watched  bool // playable is closed
+	packager hls.Packager  // of the source
+	listened *hls.Packager // of the source's audio alone, where anybody wants it
+	opening  *opening      // nil: the renditions are known
+	ladder   *ladder       // nil: there is the source alone
 	closed   bool
 }
 
@@ -78,13 +86,7 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 	if window.From, err = b.position(s.Channel.Channel.ARN); err != nil {
 		return nil, fmt.Errorf("open a pipeline: %w", err)
 	}
-	p := &Pipeline{
-		builder:  b,
-		snapshot: s.Channel,
-		stream:   hls.NewStream(s.StreamID, window),
-		playable: make(chan struct{}),
-		packager: hls.Packager{Window: window, Target: b.Target},
-	}
+	p := b.pipeline(s, window)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, taken := b.streams[s.StreamID]; taken {
@@ -101,6 +103,36 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 		b.opened = nil
 	}
 	return p, nil
+}
+
+// pipeline makes a pipeline around the window of its source.
+func (b *Builder) pipeline(s ivs.Session, window *hls.Window) *Pipeline {
+	p := &Pipeline{
+		builder:  b,
+		snapshot: s.Channel,
+		stream:   hls.NewStream(s.StreamID, window),
+		playable: make(chan struct{}),
+		packager: hls.Packager{Window: window, Target: b.Target, Plan: new(hls.Plan)},
+	}
+	if b.Transcode != nil && s.Channel.Channel.Type != ivs.Basic {
+		p.opening = new(opening)
+		p.stream.Await()
+		return p
+	}
+	p.stream.Grow(p.listen(p.packager.Plan))
+	return p
+}
+
+// listen makes the rendition of the source's audio alone, which is made for those
+// who ask for it, and returns its window.
+func (p *Pipeline) listen(plan *hls.Plan) *hls.Window {
+	like := p.packager.Window
+	w := &hls.Window{
+		Stream: like.Stream, Rendition: transcode.AudioOnly, Name: transcode.AudioOnly, SoundOnly: true, OnDemand: true,
+		Container: like.Container, Delivery: like.Delivery, From: like.From,
+	}
+	p.listened = &hls.Packager{Window: w, Plan: plan, Follows: true}
+	return w
 }
 
 // Opened is closed when the next stream begins, whatever its channel.
@@ -160,17 +192,76 @@ func (p *Pipeline) Playable() <-chan struct{} { return p.playable }
 func (p *Pipeline) WriteUnit(u media.Unit) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	switch {
+	case p.closed:
 		return errClosed
+	case p.opening == nil:
+		return p.carry(u)
+	case u.Track == nil || !p.opening.take(u):
+		return nil
 	}
-	if err := p.packager.WriteUnit(u); err != nil {
+	early := p.opening
+	p.opening = nil
+	if err := p.climb(early); err != nil {
 		return err
 	}
-	if !p.watched && p.packager.Window.Snapshot().Playable() {
-		p.watched = true
-		close(p.playable)
+	for _, u := range early.units {
+		if err := p.carry(u); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// climb decides on the renditions, now that it is known what comes.
+func (p *Pipeline) climb(o *opening) error {
+	t := o.track()
+	l, err := p.builder.Transcode.ladder(p, transcode.Input{Width: t.Picture.Width, Height: t.Picture.Height, Framerate: o.rate()})
+	if err != nil {
+		return err
+	}
+	var windows []*hls.Window
+	plan := p.packager.Plan
+	if p.ladder = l; l != nil {
+		plan = l.plan
+		for _, r := range l.all() {
+			windows = append(windows, r.packager.Window)
+		}
+	}
+	if l == nil || len(l.sounds) == 0 {
+		windows = append(windows, p.listen(plan))
+	}
+	p.stream.Grow(windows...)
+	return nil
+}
+
+// carry takes a unit of a stream whose renditions are known.
+func (p *Pipeline) carry(u media.Unit) error {
+	write := p.packager.WriteUnit
+	if p.ladder != nil {
+		write = p.ladder.WriteUnit
+	}
+	if err := write(u); err != nil {
+		return err
+	}
+	if p.listened != nil && p.listened.Window.Wanted() && u.Track != nil {
+		if err := p.listened.WriteUnit(u); err != nil {
+			return err
+		}
+	}
+	p.progress()
+	return nil
+}
+
+// progress notes that the stream may have become playable.
+func (p *Pipeline) progress() {
+	if p.seen.Load() || !p.stream.Playable() {
+		return
+	}
+	p.watched.Do(func() {
+		p.seen.Store(true)
+		close(p.playable)
+	})
 }
 
 // Close ends the stream with what has arrived. If final, viewers are told that
@@ -182,8 +273,15 @@ func (p *Pipeline) Close(final bool) error {
 	if p.closed {
 		return nil
 	}
-	p.closed = true
+	p.closed, p.opening = true, nil
 	err := p.packager.Close(final)
+	if p.ladder != nil {
+		p.ladder.close(final)
+		p.progress()
+	}
+	if p.listened != nil {
+		err = errors.Join(err, p.listened.Close(final))
+	}
 	p.builder.end(p)
 	return err
 }

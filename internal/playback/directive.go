@@ -75,9 +75,13 @@ func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Win
 		hold := max(awaited, targets*snap.Target)
 		ctx, cancel := context.WithTimeout(r.Context(), hold)
 		defer cancel()
-		snap, err = window.Wait(ctx, func(s *hls.Snapshot) bool { return s.Has(d.msn, d.part) })
+		snap, err = window.Wait(ctx, func(s *hls.Snapshot) bool { return s.Away || s.Has(d.msn, d.part) })
 		if err != nil {
 			refuse(w, r, unavailable)
+			return
+		}
+		if snap.Away {
+			refuse(w, r, offline) // others are there
 			return
 		}
 	}

@@ -105,7 +105,10 @@ func (s *Server) multivariant(w http.ResponseWriter, r *http.Request, channel iv
 		refuse(w, r, why)
 		return
 	}
-	body, ok := stream.Multivariant(hls.Visit{Node: node, Session: viewer.String(), Ticket: ticket, Now: time.Now()})
+	body, ok := stream.Multivariant(hls.Visit{
+		Node: node, Session: viewer.String(), Ticket: ticket, Now: time.Now(),
+		AudioOnly: r.URL.Query().Get("allow_audio_only") == "true",
+	})
 	if !ok {
 		refuse(w, r, offline)
 		return

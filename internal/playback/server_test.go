@@ -148,7 +148,7 @@ func (s *site) variant(id string) string {
 func TestFromPlaybackURLToSegment(t *testing.T) {
 	s := newSite(t)
 	s.publish(channel("live", false), "st-1a", 9*time.Second)
-	resp, body := s.do("GET", s.url("live")+"?token=x&player_version=1.2&allow_audio_only=true&a=b?c")
+	resp, body := s.do("GET", s.url("live")+"?token=x&player_version=1.2&allow_audio_only=false&a=b?c")
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/vnd.apple.mpegurl" ||
 		!strings.Contains(resp.Header.Get("Cache-Control"), "no-cache") || !bytes.HasPrefix(body, []byte("#EXTM3U\n")) {
 		t.Fatalf("multivariant: %s %v\n%s", resp.Status, resp.Header, body)

@@ -66,7 +66,7 @@ func (s *Server) find(in visit, rendition string) (*hls.Window, failure) {
 	switch snap := window.Snapshot(); {
 	case snap.Playable():
 		return window, 0
-	case snap.Ended:
+	case snap.Ended || snap.Away:
 		return nil, offline
 	default:
 		return window, unavailable

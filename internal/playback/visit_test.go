@@ -136,7 +136,7 @@ func TestViewersDifferInTheirTicketsOnly(t *testing.T) {
 		}
 		plain := b.do("GET", playbackPath).Body.String()
 		for _, query := range []string{
-			"?allow_audio_only=true", "?allow_audio_only=maybe", "?player_version=1.56.1&pbac=true&pbar=1&pblm=0&pbuh=%zz",
+			"?allow_audio_only=false", "?allow_audio_only=maybe", "?player_version=1.56.1&pbac=true&pbar=1&pblm=0&pbuh=%zz",
 			"?token=a.b.c", "?;;&&==", "?_HLS_msn=4", "?" + strings.Repeat("a", 4000),
 		} {
 			w := b.do("GET", playbackPath+query)

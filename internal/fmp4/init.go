@@ -1,16 +1,10 @@
-package hls
+package fmp4
 
 import (
 	"bytes"
 
 	"openivs/internal/media"
 )
-
-// An Init is what a player needs before segments of fragmented MP4.
-type Init struct {
-	First int64 // MSN of the first segment that needs it
-	Data  []byte
-}
 
 // initSection writes the initialization section (ISO/IEC 14496-12, 8.2) of an
 // H.264 and an AAC track, of which one may be nil.

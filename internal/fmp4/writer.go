@@ -1,4 +1,8 @@
-package hls
+// Package fmp4 writes fragmented MP4 (ISO/IEC 14496-12) of one H.264 track, one AAC
+// track and timed metadata, as HLS segments hold them (RFC 8216, 3.3).
+//
+// Where fragments begin and what is in them is decided elsewhere.
+package fmp4
 
 import (
 	"openivs/internal/media"
@@ -16,6 +20,9 @@ const (
 	flagsOther = 0x01010000 // depends on others, and is no place to begin
 )
 
+// FrameSamples is how many samples an AAC-LC frame has.
+const FrameSamples = 1024
+
 const (
 	// id3Scheme is how players know an event message that is an ID3 tag (AOM,
 	// Carriage of ID3 Timed Metadata in CMAF).
@@ -26,9 +33,10 @@ const (
 	audioDrift = 500
 )
 
-// fragments is the muxer of fragmented MP4 (ISO/IEC 14496-12, 8.8): each end
-// writes one fragment with the units since the one before.
-type fragments struct {
+// A Writer appends fragments to the caller's buffer (ISO/IEC 14496-12, 8.8): each
+// End writes one with the units since the one before. Until then it holds them,
+// and does not copy them. The zero Writer is ready.
+type Writer struct {
 	number   uint32 // of the next fragment
 	messages uint32 // event messages so far
 	rate     int    // of the audio, Hz; 0: there is none
@@ -53,43 +61,42 @@ type tag struct {
 	data []byte
 }
 
-func (f *fragments) setTracks(video, audio *media.Track) ([]byte, error) {
-	f.drop()
-	f.rate, f.next = 0, 0
+// SetTracks says what follows: an H.264 and an AAC track, of which one may be nil.
+// It returns the initialization section of both. What was held is gone.
+func (w *Writer) SetTracks(video, audio *media.Track) []byte {
+	w.Drop()
+	w.rate, w.next = 0, 0
 	if audio != nil {
-		f.rate = audio.Sound.SampleRate
+		w.rate = audio.Sound.SampleRate
 	}
-	return initSection(video, audio), nil
+	return initSection(video, audio)
 }
 
-func (f *fragments) begin(b []byte) []byte { return b }
-
-func (f *fragments) video(b []byte, u media.Unit) []byte {
-	f.pictures = append(f.pictures, picture{dts: u.DTS, offset: u.PTS - u.DTS, key: u.Key, data: u.Data})
-	f.size += len(u.Data)
-	return b
+// Video takes a picture.
+func (w *Writer) Video(u media.Unit) {
+	w.pictures = append(w.pictures, picture{dts: u.DTS, offset: u.PTS - u.DTS, key: u.Key, data: u.Data})
+	w.size += len(u.Data)
 }
 
-func (f *fragments) audio(b []byte, u media.Unit) []byte {
-	if len(f.sounds) == 0 {
-		at := (int64(u.PTS)*int64(f.rate) + media.Clock/2) / media.Clock
-		if off := at - f.next; off > int64(f.rate/audioDrift) || off < -int64(f.rate/audioDrift) {
-			f.next = at
+// Audio takes an audio unit.
+func (w *Writer) Audio(u media.Unit) {
+	if len(w.sounds) == 0 {
+		at := (int64(u.PTS)*int64(w.rate) + media.Clock/2) / media.Clock
+		if off := at - w.next; off > int64(w.rate/audioDrift) || off < -int64(w.rate/audioDrift) {
+			w.next = at
 		}
-		f.heard = f.next
+		w.heard = w.next
 	}
-	f.next += frameSamples
-	f.sounds = append(f.sounds, u.Data)
-	f.size += len(u.Data)
-	return b
+	w.next += FrameSamples
+	w.sounds = append(w.sounds, u.Data)
+	w.size += len(u.Data)
 }
 
-func (f *fragments) data(b []byte, at media.Ticks, t []byte) []byte {
-	f.tags = append(f.tags, tag{at, t})
-	return b
-}
+// Data takes an ID3 tag that belongs to a time.
+func (w *Writer) Data(at media.Ticks, t []byte) { w.tags = append(w.tags, tag{at, t}) }
 
-func (f *fragments) held() int { return f.size }
+// Held is about how many bytes are held.
+func (w *Writer) Held() int { return w.size }
 
 // Sizes of the boxes of a fragment, with their headers.
 const (
@@ -106,69 +113,70 @@ const (
 	emsgSize = boxHead + 4 + 4 + 8 + 4 + 4 + len(id3Scheme) + 1 + 1 // without its message
 )
 
-// end appends the fragment, and the event messages that belong to it.
-func (f *fragments) end(b []byte, last media.Ticks) []byte {
-	if len(f.pictures)+len(f.sounds) == 0 {
+// End appends the fragment, and the event messages that belong to it. The last
+// picture is shown for a time.
+func (w *Writer) End(b []byte, last media.Ticks) []byte {
+	if len(w.pictures)+len(w.sounds) == 0 {
 		return b
 	}
 	moof := boxHead + mfhdSize
-	if len(f.pictures) > 0 {
-		moof += videoTraf + pictureRun*len(f.pictures)
+	if len(w.pictures) > 0 {
+		moof += videoTraf + pictureRun*len(w.pictures)
 	}
-	if len(f.sounds) > 0 {
-		moof += audioTraf + soundRun*len(f.sounds)
+	if len(w.sounds) > 0 {
+		moof += audioTraf + soundRun*len(w.sounds)
 	}
-	for _, t := range f.tags {
-		b = f.message(b, t)
+	for _, t := range w.tags {
+		b = w.message(b, t)
 	}
-	f.number++
+	w.number++
 	b = appendHead(b, moof, "moof")
 	b = appendFull(b, mfhdSize, "mfhd", 0)
-	b = be32(b, f.number)
+	b = be32(b, w.number)
 	at := moof + boxHead // of the next sample, from the beginning of moof
-	if len(f.pictures) > 0 {
-		b = f.videoRun(b, at, last)
-		for _, p := range f.pictures {
+	if len(w.pictures) > 0 {
+		b = w.videoRun(b, at, last)
+		for _, p := range w.pictures {
 			at += len(p.data)
 		}
 	}
-	if len(f.sounds) > 0 {
-		b = f.audioRun(b, at)
+	if len(w.sounds) > 0 {
+		b = w.audioRun(b, at)
 	}
-	b = appendHead(b, boxHead+f.size, "mdat")
-	for _, p := range f.pictures {
+	b = appendHead(b, boxHead+w.size, "mdat")
+	for _, p := range w.pictures {
 		b = append(b, p.data...)
 	}
-	for _, s := range f.sounds {
+	for _, s := range w.sounds {
 		b = append(b, s...)
 	}
-	f.drop()
+	w.Drop()
 	return b
 }
 
-// drop lets go of all that is held.
-func (f *fragments) drop() {
-	clear(f.pictures) // keeps nothing alive
-	clear(f.sounds)
-	clear(f.tags)
-	f.pictures, f.sounds, f.tags, f.size = f.pictures[:0], f.sounds[:0], f.tags[:0], 0
+// Drop lets go of all that is held.
+func (w *Writer) Drop() {
+	clear(w.pictures) // keeps nothing alive
+	clear(w.sounds)
+	clear(w.tags)
+	w.pictures, w.sounds, w.tags, w.size = w.pictures[:0], w.sounds[:0], w.tags[:0], 0
 }
 
 // videoRun appends the traf of the pictures, whose data begins at a place.
-func (f *fragments) videoRun(b []byte, at int, last media.Ticks) []byte {
-	n := len(f.pictures)
+func (w *Writer) videoRun(b []byte, at int, last media.Ticks) []byte {
+	n := len(w.pictures)
 	b = appendHead(b, videoTraf+pictureRun*n, "traf")
 	b = appendFull(b, 16, "tfhd", 0x020000) // default-base-is-moof
 	b = be32(b, videoID)
 	b = appendFull(b, tfdtSize, "tfdt", 1<<24)
-	b = be64(b, f.pictures[0].dts)
+	b = be64(b, w.pictures[0].dts)
 	b = appendFull(b, trunSize+pictureRun*n, "trun", 1<<24|0xf01) // offset; duration, size, flags, composition
 	b = be32(b, n)
 	b = be32(b, at)
-	for i, p := range f.pictures {
+	for i, p := range w.pictures {
 		length := last
 		if i+1 < n {
-			length = f.pictures[i+1].dts - p.dts
+			length = w.pictures[i+1].dts - p.dts
 		}
 		flags := flagsOther
 		if p.key {
@@ -183,32 +191,32 @@ func (f *fragments) videoRun(b []byte, at int, last media.Ticks) []byte {
 }
 
 // audioRun appends the traf of the audio, whose data begins at a place.
-func (f *fragments) audioRun(b []byte, at int) []byte {
-	n := len(f.sounds)
+func (w *Writer) audioRun(b []byte, at int) []byte {
+	n := len(w.sounds)
 	b = appendHead(b, audioTraf+soundRun*n, "traf")
 	b = appendFull(b, 24, "tfhd", 0x020028) // default-base-is-moof; default duration and flags
 	b = be32(b, audioID)
-	b = be32(b, frameSamples)
+	b = be32(b, FrameSamples)
 	b = be32(b, flagsKey)
 	b = appendFull(b, tfdtSize, "tfdt", 1<<24)
-	b = be64(b, f.heard)
+	b = be64(b, w.heard)
 	b = appendFull(b, trunSize+soundRun*n, "trun", 0x201) // offset; size
 	b = be32(b, n)
 	b = be32(b, at)
-	for _, s := range f.sounds {
+	for _, s := range w.sounds {
 		b = be32(b, len(s))
 	}
 	return b
 }
 
 // message appends an ID3 tag as an event message (ISO/IEC 23009-1, 5.10.3.3).
-func (f *fragments) message(b []byte, t tag) []byte {
-	f.messages++
+func (w *Writer) message(b []byte, t tag) []byte {
+	w.messages++
 	b = appendFull(b, emsgSize+len(t.data), "emsg", 1<<24)
 	b = be32(b, media.Clock)
 	b = be64(b, t.at)
 	b = be32(b, uint32(0xffffffff)) // it has no end
-	b = be32(b, f.messages)
+	b = be32(b, w.messages)
 	b = append(b, id3Scheme...)
 	b = append(b, 0, 0) // and no value
 	return append(b, t.data...)

@@ -47,6 +47,7 @@ func groups() []kong.Group {
 		{Key: "identity", Title: "What it stands for:"},
 		{Key: "operation", Title: "How it works:"},
 		{Key: "record", Title: "Where recordings go:"},
+		{Key: "transcode", Title: "How renditions are made:"},
 		{Key: "quota", Title: "How much there may be:"},
 		{Key: "access", Title: "Who may ask, how often, and what is kept of it:"},
 	}
@@ -69,6 +70,7 @@ type storeFlags struct {
 type allFlags struct {
 	storeFlags
 	recordingFlags
+	transcodeFlags
 	quotaFlags
 	accessFlags
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
@@ -95,7 +97,7 @@ func (f *storeFlags) flags() map[string][]string {
 
 func (f *allFlags) flags() map[string][]string {
 	all := f.storeFlags.flags()
-	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.quotaFlags.flags(), f.accessFlags.flags()} {
+	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.transcodeFlags.flags(), f.quotaFlags.flags(), f.accessFlags.flags()} {
 		maps.Copy(all, more)
 	}
 	all["listen"] = f.Listen
@@ -123,6 +125,20 @@ type recordingFlags struct {
 func (f *recordingFlags) flags() map[string][]string {
 	return map[string][]string{
 		"recording-store": f.RecordingStore, "s3-endpoint": f.S3Endpoint, "s3-region": f.S3Region, "s3-path-style": f.S3PathStyle,
+	}
+}
+
+// transcodeFlags say how renditions are made.
+type transcodeFlags struct {
+	Transcode         []string `group:"transcode" placeholder:"on|off" sep:"none" help:"${transcode}"`
+	FFmpeg            []string `group:"transcode" name:"ffmpeg" placeholder:"PROGRAM" sep:"none" help:"${ffmpeg}"`
+	TranscodeCores    []string `group:"transcode" placeholder:"COUNT" sep:"none" help:"${transcode_cores}"`
+	TranscodeOverload []string `group:"transcode" placeholder:"WHAT" sep:"none" help:"${transcode_overload}"`
+}
+
+func (f *transcodeFlags) flags() map[string][]string {
+	return map[string][]string{
+		"transcode": f.Transcode, "ffmpeg": f.FFmpeg, "transcode-cores": f.TranscodeCores, "transcode-overload": f.TranscodeOverload,
 	}
 }
 

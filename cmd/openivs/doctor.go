@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"openivs/internal/config"
 	"openivs/internal/seal"
 	"openivs/internal/store"
+	"openivs/internal/transcode"
 )
 
 type doctorCommand struct{ allFlags }
@@ -57,7 +56,7 @@ func (c *doctorCommand) Run(ctx context.Context, p *program) error {
 	for _, address := range cfg.Listen {
 		findings = append(findings, checkPort(ctx, address, running))
 	}
-	findings = append(findings, checkHost(cfg), checkCertificate(cfg, time.Now()), checkKey(cfg), checkDatabase(ctx, cfg), checkFFmpeg(ctx))
+	findings = append(findings, checkHost(cfg), checkCertificate(cfg, time.Now()), checkKey(cfg), checkDatabase(ctx, cfg), checkFFmpeg(ctx, cfg))
 
 	failed := false
 	for _, f := range findings {
@@ -211,20 +210,21 @@ func checkDatabase(ctx context.Context, cfg *config.Config) finding {
 	return finding{fine, what, fmt.Sprintf("schema %d, opens with the master key", state.Version), ""}
 }
 
-func checkFFmpeg(ctx context.Context) finding {
+// checkFFmpeg tries what streams will ask of it.
+func checkFFmpeg(ctx context.Context, cfg *config.Config) finding {
 	const what = "ffmpeg"
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	const install = "install ffmpeg with libx264 (Debian: apt install ffmpeg); streams are passed on as sent without it"
-	text, err := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-version").Output()
-	if err != nil {
-		return finding{warn, what, "not found", install}
+	const cure = "install ffmpeg 5.1 or newer with libx264 (Debian: apt install ffmpeg), or name it with --ffmpeg; " +
+		"until then streams are passed on as sent, whatever their channel's type"
+	if !cfg.Transcode.On {
+		return finding{fine, what, "not needed, as transcode is off", ""}
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	line, _, _ = strings.Cut(line, " Copyright")
-	encoders, err := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-encoders").Output()
-	if err != nil || !strings.Contains(string(encoders), "libx264") {
-		return finding{warn, what, line + " without libx264", install}
+	fit := transcode.Probe(ctx, cfg.Transcode.Program)
+	if fit.Err != nil {
+		found := fit.Err.Error()
+		if fit.Version != "" {
+			found = fit.Version + ": " + found
+		}
+		return finding{warn, what, found, cure}
 	}
-	return finding{fine, what, line, ""}
+	return finding{fine, what, fit.Version, ""}
 }

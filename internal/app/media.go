@@ -10,6 +10,7 @@ import (
 	"openivs/internal/pipeline"
 	"openivs/internal/playback"
 	"openivs/internal/session"
+	"openivs/internal/transcode"
 )
 
 // The parts of the data path fit together.
@@ -22,7 +23,7 @@ var (
 // joinMedia joins ingest, sessions and pipelines, and ends what an earlier
 // server left open.
 func (a *App) joinMedia(ctx context.Context) error {
-	a.streams = &pipeline.Builder{Reserve: a.reserveNumbers}
+	a.streams = &pipeline.Builder{Reserve: a.reserveNumbers, Transcode: a.transcoding(ctx)}
 	a.sessions = &session.Registry{
 		Store:      a.history,
 		Open:       a.openPipeline,
@@ -39,6 +40,26 @@ func (a *App) joinMedia(ctx context.Context) error {
 	}
 	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
 	return a.sessions.Recover(ctx)
+}
+
+// transcoding returns how renditions are made, or nil if they are not.
+func (a *App) transcoding(ctx context.Context) *pipeline.Transcoding {
+	cfg := a.cfg.Transcode
+	if !cfg.On {
+		a.log.Info("streams are passed on as sent, as transcode is off")
+		return nil
+	}
+	fit := transcode.Probe(ctx, cfg.Program)
+	if fit.Err != nil {
+		a.log.Warn("ffmpeg cannot be used, so every stream is passed on as sent: see openivs doctor", "err", fit.Err, "version", fit.Version)
+		return nil
+	}
+	a.log.Info("renditions are made by ffmpeg", "version", fit.Version)
+	return &pipeline.Transcoding{
+		Engine:      &transcode.Engine{Program: cfg.Program, Cores: cfg.Cores},
+		Log:         a.log,
+		Passthrough: cfg.Overload == "passthrough",
+	}
 }
 
 // full is told now and then while viewers are turned away.

@@ -32,6 +32,7 @@ type Config struct {
 	SessionRetention time.Duration // how long an ended session is remembered
 	MaxViewers       int           // most viewers at once
 	Recording        Recording
+	Transcode        Transcode
 	Quotas           Quotas
 	Rates            Rates
 	Audit            Audit

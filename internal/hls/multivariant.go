@@ -17,6 +17,7 @@ type Visit struct {
 	Now     time.Time
 
 	AudioOnly bool // the viewer wants a rendition without pictures too
+	Most      int  // the shorter edge of the largest picture that the viewer may see, in pixels; 0: any
 }
 
 // Multivariant returns the multivariant playlist of s (RFC 8216, 4.3.4) for one
@@ -32,6 +33,7 @@ func (s *Stream) Multivariant(v Visit) ([]byte, bool) {
 	if !s.ready((*Snapshot).Promising) {
 		return b, false
 	}
+	listed := false
 	var sound *media.Track
 	for _, w := range s.all() {
 		snap := w.Snapshot()
@@ -40,14 +42,15 @@ func (s *Stream) Multivariant(v Visit) ([]byte, bool) {
 			continue
 		case w.SoundOnly && (snap.Promising() || w.OnDemand):
 			b = snap.appendSound(b, v.Ticket, sound)
-		case snap.Promising():
+		case snap.Promising() && snap.Within(v.Most):
 			b = snap.appendVariant(b, v.Ticket)
+			listed = true
 		}
 		if sound == nil {
 			sound = snap.Facts.Audio
 		}
 	}
-	return b, true
+	return b, listed
 }
 
 // usualSound is the bit rate that a rendition without pictures is taken to have
@@ -85,6 +88,13 @@ func (s *Snapshot) appendSound(b []byte, ticket string, like *media.Track) []byt
 	b = append(b, toRoot...)
 	b = append(b, VariantPath(ticket, s.window.Rendition)...)
 	return append(b, '\n')
+}
+
+// Within reports whether the picture's shorter edge has at most a number of
+// pixels; 0 stands for any number.
+func (s *Snapshot) Within(most int) bool {
+	v := s.Facts.Video
+	return most == 0 || v != nil && min(v.Picture.Width, v.Picture.Height) <= most
 }
 
 func appendData(b []byte, id, value string) []byte {

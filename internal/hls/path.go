@@ -11,6 +11,7 @@ const Source = "source"
 const (
 	variantRoot = "/v1/playlist/"
 	mediaRoot   = "/v1/segment/"
+	gatedRoot   = "/v1/gated/"
 	playlistExt = ".m3u8"
 	initPrefix  = "init-"
 	partPrefix  = "part-"
@@ -23,6 +24,7 @@ const (
 const (
 	toRoot  = "../../.."
 	toMedia = "../../segment/"
+	toGated = "../../gated/"
 )
 
 // VariantPath is the path of a rendition's media playlist, as one viewer session
@@ -61,6 +63,7 @@ type Place struct {
 	Kind              Kind
 	Number            int64 // the segment's MSN; the part's number; the MSN of the first segment that needs the section
 	Container         Container
+	Seal              string // proves that a playlist named it; "" where none is needed
 }
 
 // Path is the place as a path.
@@ -72,6 +75,9 @@ func (p Place) appendTo(b []byte) []byte {
 	b = append(append(b, p.Rendition...), '/')
 	b = append(b, p.Kind.String()...)
 	b = strconv.AppendInt(b, p.Number, 10)
+	if p.Seal != "" {
+		b = append(append(b, '.'), p.Seal...)
+	}
 	return append(b, p.Container.ext()...)
 }
 
@@ -110,8 +116,25 @@ func ParsePlace(path string) (p Place, ok bool) {
 			break
 		}
 	}
+	name, seal, sealed := strings.Cut(name, ".")
+	if sealed && len(seal) != sealLength {
+		return Place{}, false
+	}
+	p.Seal = seal
 	p.Number, ok = parseNumber(name)
 	return p, ok
+}
+
+// ParseGatedPath reads the path of a thing that is behind a gate. What a gate
+// means is up to whoever writes its name into playlists.
+func ParseGatedPath(path string) (gate string, p Place, ok bool) {
+	rest, ok := strings.CutPrefix(path, gatedRoot)
+	if !ok {
+		return "", Place{}, false
+	}
+	gate, rest, _ = strings.Cut(rest, "/")
+	p, ok = ParsePlace(mediaRoot + rest)
+	return gate, p, ok && gate != ""
 }
 
 // parseNumber reads a decimal number as it is written here.
@@ -123,5 +146,5 @@ func parseNumber(s string) (int64, bool) {
 // Serves reports whether a path is one of those that media playlists and
 // segments live under.
 func Serves(path string) bool {
-	return strings.HasPrefix(path, variantRoot) || strings.HasPrefix(path, mediaRoot)
+	return strings.HasPrefix(path, variantRoot) || strings.HasPrefix(path, mediaRoot) || strings.HasPrefix(path, gatedRoot)
 }

@@ -206,6 +206,9 @@ func (s *Snapshot) appendURI(b []byte, at Place) []byte { return s.window.append
 
 func (w *Window) appendURI(b []byte, at Place) []byte {
 	at.Stream, at.Rendition, at.Container = w.Stream, w.Rendition, w.Container
+	if w.Key != nil {
+		at.Seal = w.seal(at)
+	}
 	return at.appendTo(append(b, toMedia...))
 }
 

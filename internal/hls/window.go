@@ -81,10 +81,20 @@ type Window struct {
 	Name      string // group id in multivariant playlists, such as 480p30; "": by size and rate
 	SoundOnly bool   // it has no pictures
 	OnDemand  bool   // it is made and listed for those only who ask for it
+	Key       []byte // paths of media have a seal under it; nil: they have none
 
 	stream *Stream // that the rendition is of; nil: it is alone
 	wanted atomic.Bool
 	now    atomic.Pointer[Snapshot]
+}
+
+// Sibling returns the window of another rendition of the same stream, which begins
+// where w does.
+func (w *Window) Sibling(name string) *Window {
+	return &Window{
+		Stream: w.Stream, Rendition: name, Name: name,
+		Container: w.Container, Delivery: w.Delivery, From: w.From, Key: w.Key,
+	}
 }
 
 // A Snapshot is what a Window held at one moment. It never changes.
@@ -105,7 +115,8 @@ type Snapshot struct {
 	elapsed         media.Ticks // media before Segments[0]
 	total           media.Ticks // media until now, Open not counted
 	whole, delta    text
-	replaced        chan struct{} // closed when a newer snapshot is published
+	gated           atomic.Pointer[Gated] // nil: nobody came through a gate
+	replaced        chan struct{}         // closed when a newer snapshot is published
 }
 
 // Facts are what a multivariant playlist says of a rendition.

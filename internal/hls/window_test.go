@@ -220,11 +220,12 @@ func TestPathsAreReadBack(t *testing.T) {
 		t.Errorf("variant path read as %q, %q, %t", s, r, ok)
 	}
 	for path, want := range map[string]Place{
-		"/v1/segment/st-1abc/720p30/12.ts":      {Stream: "st-1abc", Rendition: "720p30", Number: 12},
-		"/v1/segment/st-1abc/720p30/12.mp4":     {Stream: "st-1abc", Rendition: "720p30", Number: 12, Container: MP4},
-		"/v1/segment/st-1abc/source/part-0.ts":  {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment},
-		"/v1/segment/st-1abc/source/part-7.mp4": {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, Number: 7, Container: MP4},
-		"/v1/segment/st-1abc/source/init-3.mp4": {Stream: "st-1abc", Rendition: "source", Kind: InitSection, Number: 3, Container: MP4},
+		"/v1/segment/st-1abc/720p30/12.ts":                  {Stream: "st-1abc", Rendition: "720p30", Number: 12},
+		"/v1/segment/st-1abc/720p30/12.mp4":                 {Stream: "st-1abc", Rendition: "720p30", Number: 12, Container: MP4},
+		"/v1/segment/st-1abc/source/part-0.ts":              {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment},
+		"/v1/segment/st-1abc/source/part-7.mp4":             {Stream: "st-1abc", Rendition: "source", Kind: PartOfSegment, Number: 7, Container: MP4},
+		"/v1/segment/st-1abc/source/12.abcdefghij-_klmn.ts": {Stream: "st-1abc", Rendition: "source", Number: 12, Seal: "abcdefghij-_klmn"},
+		"/v1/segment/st-1abc/source/init-3.mp4":             {Stream: "st-1abc", Rendition: "source", Kind: InitSection, Number: 3, Container: MP4},
 	} {
 		if got, ok := ParsePlace(path); !ok || got != want || got.Path() != path {
 			t.Errorf("%s read as %+v, %t, which is %s", path, got, ok, got.Path())
@@ -234,6 +235,7 @@ func TestPathsAreReadBack(t *testing.T) {
 		"", "/", "/v1/segment/", "/v1/segment/a/b/1", "/v1/segment/a/1.ts", "/v1/segment//b/1.ts", "/v1/segment/a/b/c/1.ts",
 		"/v1/segment/a/b/01.ts", "/v1/segment/a/b/+1.ts", "/v1/segment/a/b/-1.ts", "/v1/segment/a/b/.ts",
 		"/v1/segment/a/b/1.m4s", "/v1/segment/a/b/part-01.ts", "/v1/segment/a/b/1.2.ts", "/v1/segment/a/b/part-init-1.ts", "/v1/segment/a/b/1.mp4.ts",
+		"/v1/segment/a/b/1.abcdefghij-_klm.ts", "/v1/segment/a/b/1..ts", "/v1/gated/g/a/b/1.ts",
 		"/v1/segment/a/b/init-.mp4", "/v1/segment/a/b/init-1.2.mp4", "/v1/segment/a/b/part-9223372036854775808.mp4", "/v1/segment/a/b/part-.ts",
 		"/v1/segment/a/b/9223372036854775808.ts", "/v1/playlist/.m3u8", "/v1/playlist/a.m3u8", "/v1/playlist/a/.m3u8", "/v1/playlist//b.m3u8",
 		"/v1/playlist/a/b/c.m3u8",
@@ -250,6 +252,7 @@ func FuzzPaths(f *testing.F) {
 	f.Add("/v1/segment/st-1abc/source/12.ts")
 	f.Add("/v1/segment/st-1abc/source/part-12.mp4")
 	f.Add("/v1/segment/st-1abc/source/init-12.mp4")
+	f.Add("/v1/segment/st-1abc/source/init-12.abcdefghij-_klmn.mp4")
 	f.Add("/v1/playlist/st-1abc/source.m3u8")
 	f.Fuzz(func(t *testing.T, path string) {
 		if p, ok := ParsePlace(path); ok && p.Path() != path {

@@ -57,6 +57,9 @@ type Channel struct {
 	SRTPassphrase Secret `json:"-"`
 }
 
+// Restricted reports whether not everybody may watch the channel.
+func (c *Channel) Restricted() bool { return c.Authorized || c.Restriction != ARN{} }
+
 // Multitrack says whether an encoder may send the renditions itself
 // (API: MultitrackInputConfiguration).
 type Multitrack struct {

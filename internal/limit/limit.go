@@ -51,7 +51,7 @@ func Network(a net.Addr) netip.Prefix {
 	if !ok {
 		return netip.Prefix{}
 	}
-	return network(t.AddrPort().Addr())
+	return NetworkOfIP(t.AddrPort().Addr())
 }
 
 // NetworkOf is Network for an address and port as text, as net/http tells them.
@@ -60,10 +60,11 @@ func NetworkOf(address string) netip.Prefix {
 	if err != nil {
 		return netip.Prefix{}
 	}
-	return network(a.Addr())
+	return NetworkOfIP(a.Addr())
 }
 
-func network(ip netip.Addr) netip.Prefix {
+// NetworkOfIP is Network for an IP address.
+func NetworkOfIP(ip netip.Addr) netip.Prefix {
 	ip = ip.Unmap()
 	bits := 32
 	if ip.Is6() {

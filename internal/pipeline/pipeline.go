@@ -37,6 +37,7 @@ type Builder struct {
 	LingerMemory int64         // bytes that ended streams may keep together, the oldest go first; 0: 256 MiB
 	PartsInTS    bool          // low latency in transport streams has parts too
 	Transcode    *Transcoding  // nil: every stream is passed on as sent, whatever its channel's type
+	Key          []byte        // seals the media of channels that not everybody may watch; nil: it is not sealed
 
 	// Reserve returns the first of n media sequence numbers of a channel that
 	// were never used. nil: they are only unique while the builder lives.
@@ -82,6 +83,9 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 		Container: container(s.Channel.Channel),
 		Delivery:  b.delivery(s.Channel.Channel),
 	}
+	if s.Channel.Channel.Restricted() {
+		window.Key = b.Key
+	}
 	var err error
 	if window.From, err = b.position(s.Channel.Channel.ARN); err != nil {
 		return nil, fmt.Errorf("open a pipeline: %w", err)
@@ -126,11 +130,8 @@ func (b *Builder) pipeline(s ivs.Session, window *hls.Window) *Pipeline {
 // listen makes the rendition of the source's audio alone, which is made for those
 // who ask for it, and returns its window.
 func (p *Pipeline) listen(plan *hls.Plan) *hls.Window {
-	like := p.packager.Window
-	w := &hls.Window{
-		Stream: like.Stream, Rendition: transcode.AudioOnly, Name: transcode.AudioOnly, SoundOnly: true, OnDemand: true,
-		Container: like.Container, Delivery: like.Delivery, From: like.From,
-	}
+	w := p.packager.Window.Sibling(transcode.AudioOnly)
+	w.SoundOnly, w.OnDemand = true, true
 	p.listened = &hls.Packager{Window: w, Plan: plan, Follows: true}
 	return w
 }

@@ -134,11 +134,7 @@ func indexOf(rates []int64, rate int64) int {
 }
 
 func (l *ladder) rendition(p *Pipeline, name string, audio int) *rendition {
-	like := p.packager.Window
-	w := &hls.Window{
-		Stream: like.Stream, Rendition: name, Name: name,
-		Container: like.Container, Delivery: like.Delivery, From: like.From,
-	}
+	w := p.packager.Window.Sibling(name)
 	return &rendition{audio: audio, packager: hls.Packager{Window: w, Target: p.packager.Target, Plan: l.plan, Follows: true}}
 }
 

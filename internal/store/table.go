@@ -43,7 +43,7 @@ func tables() []table {
 		newTable("playback_key_pairs", "id# arn fingerprint settings tags"),
 		newTable("channels", "id# arn event_seq# name recording restriction ad_configuration settings tags passphrase*"),
 		newTable("stream_keys", "id# arn channel# lookup* value* tags"),
-		newTable("revocations", "id# channel# viewer version#"),
+		newTable("revocations", "id# channel# viewer version# changed#"),
 		newTable("access_keys", "id name created_us# expires_us# disabled# policies secret*"),
 		newTable("sessions", "id# channel# stream_id created_us# started_us# last_media_us# ingest_ended_us# "+
 			"ended_us# has_error# protocol reason snapshot recording ingest"),
@@ -51,6 +51,7 @@ func tables() []table {
 		newTable("checkpoints", "stream_id last_media_us#"),
 		newTable("events", "id# session? channel# seq# event_id channel_arn channel_name stream_id type name code detail at_us#"),
 		newTable("sinks", "name event#"),
+		newTable("used_tokens", "name expires_us#"),
 	}
 }
 

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +14,8 @@ func viewerClauses() []clause {
 	return []clause{
 		{"a revoked version never goes back", revocationGrows},
 		{"revocations go with their channel", revocationGoes},
+		{"revocations are followed in the order of commits", revocationsFollowed},
+		{"a token is used once, whoever asks at the same time", tokenOnce},
 	}
 }
 
@@ -142,5 +146,77 @@ func adBreakBetween(t *testing.T, e engine) {
 	must(t, "SaveSession", db.SaveSession(t.Context(), s, start))
 	if evs, err := db.SessionEvents(t.Context(), s.StreamID, 10); err != nil || len(evs) != 3 {
 		t.Errorf("%d events, %v, want three", len(evs), err)
+	}
+}
+
+func revocationsFollowed(t *testing.T, e engine) {
+	t.Helper()
+	db := open(t, e.url(t))
+	a, b := plain(t, db).ARN, plain(t, db).ARN
+	note := func(c ivs.ARN, viewer string, version int64) ivs.Revocation {
+		v := ivs.Revocation{Channel: c, Viewer: viewer, Version: version}
+		must(t, "Revoke", db.Revoke(t.Context(), v))
+		return v
+	}
+	read := func(after int64, limit int, want ...ivs.Revocation) int64 {
+		t.Helper()
+		got, next, err := db.RevocationsAfter(t.Context(), after, limit)
+		must(t, "RevocationsAfter", err)
+		if !slices.Equal(got, want) {
+			t.Errorf("after %d: %+v, want %+v", after, got, want)
+		}
+		return next
+	}
+	if next := read(0, 10); next != 0 {
+		t.Errorf("nothing is followed by %d", next)
+	}
+	one, two := note(a, "one", 3), note(b, "two", 0)
+	at := read(0, 1, one)
+	at = read(at, 10, two)
+	read(at, 10)
+	again := note(a, "one", 7)
+	next := read(at, 10, again)
+	read(0, 10, two, again)
+	read(next, 10)
+
+	inParallel(writers, func(i int) {
+		if err := db.Revoke(t.Context(), ivs.Revocation{Channel: a, Viewer: "crowd", Version: int64(i)}); err != nil {
+			t.Errorf("Revoke: %v", err)
+		}
+	})
+	read(next, 10, ivs.Revocation{Channel: a, Viewer: "crowd", Version: writers - 1})
+}
+
+func tokenOnce(t *testing.T, e engine) {
+	t.Helper()
+	db := open(t, e.url(t))
+	c := plain(t, db).ARN
+	until := time.Now().Add(time.Minute)
+	use := func(id string) bool {
+		first, err := db.UseToken(t.Context(), c, id, until)
+		if err != nil {
+			t.Errorf("UseToken: %v", err)
+		}
+		return first
+	}
+	var won atomic.Int64
+	inParallel(writers, func(int) {
+		if use("same") {
+			won.Add(1)
+		}
+	})
+	if won.Load() != 1 {
+		t.Errorf("%d of %d were the first", won.Load(), writers)
+	}
+	if !use("other") {
+		t.Error("another token counts as used")
+	}
+	must(t, "ForgetTokens", db.ForgetTokens(t.Context(), until.Add(-time.Second)))
+	if use("same") {
+		t.Error("it was forgotten before it ran out")
+	}
+	must(t, "ForgetTokens", db.ForgetTokens(t.Context(), until.Add(time.Second)))
+	if !use("same") {
+		t.Error("it was not forgotten")
 	}
 }

@@ -23,6 +23,8 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" group:"keep" help:"Bring the database's schema up to date; serve does so by itself."`
 	Credentials credentialsCommand `cmd:"" group:"keep" help:"Make and change access keys, and the key that seals secrets in the database."`
 
+	Token tokenCommand `cmd:"" group:"keep" help:"Sign a playback token for a private channel, to try it out."`
+
 	Version versionCommand `cmd:"" group:"run" help:"Print the version."`
 }
 
@@ -49,6 +51,7 @@ func groups() []kong.Group {
 		{Key: "record", Title: "Where recordings go:"},
 		{Key: "transcode", Title: "How renditions are made:"},
 		{Key: "quota", Title: "How much there may be:"},
+		{Key: "viewing", Title: "Where viewers come from:"},
 		{Key: "access", Title: "Who may ask, how often, and what is kept of it:"},
 	}
 }
@@ -72,6 +75,7 @@ type allFlags struct {
 	recordingFlags
 	transcodeFlags
 	quotaFlags
+	viewingFlags
 	accessFlags
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
 	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
@@ -97,7 +101,7 @@ func (f *storeFlags) flags() map[string][]string {
 
 func (f *allFlags) flags() map[string][]string {
 	all := f.storeFlags.flags()
-	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.transcodeFlags.flags(), f.quotaFlags.flags(), f.accessFlags.flags()} {
+	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.transcodeFlags.flags(), f.quotaFlags.flags(), f.viewingFlags.flags(), f.accessFlags.flags()} {
 		maps.Copy(all, more)
 	}
 	all["listen"] = f.Listen
@@ -159,6 +163,16 @@ func (f *quotaFlags) flags() map[string][]string {
 		"quota-recording-configurations": f.QuotaRecordingConfigurations, "quota-ad-configurations": f.QuotaAdConfigurations,
 		"quota-playback-key-pairs": f.QuotaPlaybackKeyPairs, "quota-playback-restriction-policies": f.QuotaPlaybackRestrictionPolicies,
 	}
+}
+
+// viewingFlags say how it is told where viewers come from.
+type viewingFlags struct {
+	GeoIP          []string `group:"viewing" name:"geoip" placeholder:"FILE" sep:"none" help:"${geoip}"`
+	TrustedProxies []string `group:"viewing" placeholder:"NETWORK" sep:"none" help:"${trusted_proxies}"`
+}
+
+func (f *viewingFlags) flags() map[string][]string {
+	return map[string][]string{"geoip": f.GeoIP, "trusted-proxies": f.TrustedProxies}
 }
 
 // accessFlags say how often the API may be asked, and where it is recorded.

@@ -55,6 +55,7 @@ type App struct {
 	history      *recent.History
 	streams      *pipeline.Builder
 	audience     *playback.Audience
+	viewing      viewing
 	sessions     *session.Registry
 	rtmp         *rtmp.Server
 	mux          *sniff.Mux
@@ -79,6 +80,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error
 		a.bind,
 		a.openDatabase,
 		a.certify,
+		a.joinViewing,
 		a.joinMedia,
 		a.joinRecording,
 		a.joinControl,

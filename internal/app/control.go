@@ -40,12 +40,14 @@ func (a *App) openDatabase(ctx context.Context) error {
 // server.
 func (a *App) joinControl(ctx context.Context) error {
 	remembered := recent.New(a.db, a.history)
+	restrictions := recent.Restrictions(remembered, a.db.RestrictionPolicies())
+	keyPairs := recent.KeyPairs(remembered, a.db.PlaybackKeyPairs())
 	plane := &control.Plane{
 		Store:        remembered,
 		Recordings:   a.db.RecordingConfigurations(),
-		Restrictions: recent.Restrictions(remembered, a.db.RestrictionPolicies()),
+		Restrictions: restrictions,
 		Ads:          recent.Ads(remembered, a.db.AdConfigurations()),
-		KeyPairs:     recent.KeyPairs(remembered, a.db.PlaybackKeyPairs()),
+		KeyPairs:     keyPairs,
 		Live:         a.sessions,
 		Audience:     a.audience,
 		Destinations: a.destinations,
@@ -71,8 +73,16 @@ func (a *App) joinControl(ctx context.Context) error {
 			Audit: a.auditor(ctx),
 			Log:   a.log,
 		},
-		playback: &playback.Server{Streams: a.streams, Channels: a.db, Audience: a.audience, Log: a.log},
-		player:   player.Handler{Playback: a.playbackURL},
+		playback: &playback.Server{
+			Streams:  a.streams,
+			Channels: a.db,
+			Audience: a.audience,
+			Rules:    rules{keyPairs: keyPairs, restrictions: restrictions, db: a.db},
+			Country:  a.country,
+			From:     a.viewing.trusted.Client,
+			Log:      a.log,
+		},
+		player: player.Handler{Playback: a.playbackURL},
 	}
 	a.http = httpServer(a.web, a.log)
 	return nil

@@ -23,7 +23,11 @@ var (
 // joinMedia joins ingest, sessions and pipelines, and ends what an earlier
 // server left open.
 func (a *App) joinMedia(ctx context.Context) error {
-	a.streams = &pipeline.Builder{Reserve: a.reserveNumbers, Transcode: a.transcoding(ctx)}
+	a.streams = &pipeline.Builder{
+		Reserve:   a.reserveNumbers,
+		Key:       a.key.Hash("media of restricted channels"),
+		Transcode: a.transcoding(ctx),
+	}
 	a.sessions = &session.Registry{
 		Store:      a.history,
 		Open:       a.openPipeline,
@@ -34,9 +38,10 @@ func (a *App) joinMedia(ctx context.Context) error {
 		MaxStreams: a.cfg.Quotas.ConcurrentStreams,
 	}
 	a.audience = &playback.Audience{
-		Key:   a.key.Hash("viewer sessions"),
-		Limit: a.cfg.MaxViewers,
-		Full:  a.full,
+		Key:    a.key.Hash("viewer sessions"),
+		Limit:  a.cfg.MaxViewers,
+		Barred: a.viewing.barred,
+		Full:   a.full,
 	}
 	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
 	return a.sessions.Recover(ctx)

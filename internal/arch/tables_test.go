@@ -18,6 +18,8 @@ var may = map[string][]string{
 	"internal/rate":         {},
 	"internal/config":       {},
 	"internal/console":      {},
+	"internal/forward":      {},
+	"internal/geo":          {},
 	"internal/limit":        {},
 	"internal/fmp4":         {"internal/media"},
 	"internal/mpegts":       {"internal/media"},
@@ -27,6 +29,7 @@ var may = map[string][]string{
 	"internal/seal":         {},
 	"internal/sigv4":        {},
 	"internal/sniff":        {"internal/limit"},
+	"internal/token":        {"internal/limit"},
 
 	// data path: a stage may import what it consumes, never what consumes it
 	"internal/ingest":      {"internal/ivs", "internal/media"},
@@ -35,16 +38,17 @@ var may = map[string][]string{
 	"internal/session":     {"internal/health", "internal/ingest", "internal/ivs", "internal/media"},
 	"internal/transcode":   {"internal/ivs", "internal/media"},
 	"internal/hls":         {"internal/fmp4", "internal/media", "internal/mpegts"},
-	"internal/playback":    {"internal/hls", "internal/ivs"},
+	"internal/playback":    {"internal/hls", "internal/ivs", "internal/token"},
 	"internal/record":      {},
 	"internal/pipeline":    {"internal/hls", "internal/ivs", "internal/media", "internal/transcode"},
 
 	// control path
-	"internal/access":     {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},
-	"internal/api/ivsapi": {"internal/api/restjson"},
-	"internal/control":    {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
-	"internal/recent":     {"internal/control", "internal/ivs"},
-	"internal/store":      {"internal/ivs", "internal/lock", "internal/seal"},
+	"internal/access":       {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},
+	"internal/api/ivsapi":   {"internal/api/restjson"},
+	"internal/control":      {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
+	"internal/recent":       {"internal/control", "internal/ivs"},
+	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/schema"},
+	"internal/store/schema": {},
 
 	// the top
 	"internal/app": {"*"},
@@ -77,16 +81,17 @@ var only = map[string][]string{
 	"os/signal":    {"cmd/openivs", "cmd/openivs-demo"},
 	"math/rand":    {},
 
-	"github.com/alecthomas/kong/":        {"cmd/openivs"},
-	"github.com/aws/aws-sdk-go-v2/":      {"cmd/openivs-demo", "e2e/server", "internal/blob/s3", "internal/blob/s3/s3test"},
-	"github.com/aws/smithy-go/":          {"internal/blob/s3"},
-	"github.com/bluenviron/gortmplib/":   {"internal/ingest/rtmp", "internal/ingest/rtmp/rtmptest"},
-	"github.com/bluenviron/mediacommon/": {"internal/ingest/rtmp"},
-	"github.com/google/uuid/":            {"internal/ivs"},
-	"github.com/jackc/pgx/":              {"internal/store", "internal/store/storetest"},
-	"golang.org/x/sys/":                  {"internal/store", "internal/app", "internal/ingest/rtmp", "internal/transcode"},
-	"gopkg.in/yaml.v3/":                  {"internal/config"},
-	"modernc.org/sqlite/":                {"internal/store"},
+	"github.com/alecthomas/kong/":           {"cmd/openivs"},
+	"github.com/aws/aws-sdk-go-v2/":         {"cmd/openivs-demo", "e2e/server", "internal/blob/s3", "internal/blob/s3/s3test"},
+	"github.com/aws/smithy-go/":             {"internal/blob/s3"},
+	"github.com/bluenviron/gortmplib/":      {"internal/ingest/rtmp", "internal/ingest/rtmp/rtmptest"},
+	"github.com/bluenviron/mediacommon/":    {"internal/ingest/rtmp"},
+	"github.com/google/uuid/":               {"internal/ivs", "cmd/openivs"},
+	"github.com/jackc/pgx/":                 {"internal/store", "internal/store/storetest"},
+	"github.com/oschwald/maxminddb-golang/": {"internal/geo"},
+	"golang.org/x/sys/":                     {"internal/store", "internal/app", "internal/ingest/rtmp", "internal/transcode"},
+	"gopkg.in/yaml.v3/":                     {"internal/config"},
+	"modernc.org/sqlite/":                   {"internal/store"},
 }
 
 // The budgets, in lines. Tests and generated files do not count.

@@ -33,6 +33,7 @@ type Config struct {
 	MaxViewers       int           // most viewers at once
 	Recording        Recording
 	Transcode        Transcode
+	Viewing          Viewing
 	Quotas           Quotas
 	Rates            Rates
 	Audit            Audit

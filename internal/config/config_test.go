@@ -174,6 +174,8 @@ func TestRules(t *testing.T) {
 		{"audit-size", []string{"1", "1024"}, []string{"", "0", "1MiB", "-1"}},
 		{"audit-files", []string{"1", "16"}, []string{"", "0", "1000000"}},
 		{"recording-store", []string{"disk", "s3"}, []string{"", "S3", "gcs"}},
+		{"geoip", []string{""}, []string{"/nowhere/countries.mmdb"}},
+		{"trusted-proxies", []string{"10.0.0.7", "10.0.0.0/8", "::1", "2001:db8::/32"}, []string{"", "proxy", "10.0.0.0/33", "10.0.0.7:80", "fe80::1%eth0"}},
 		{"s3-endpoint", []string{"", "http://127.0.0.1:7070", "https://s3.example.com"}, []string{"s3.example.com", "ftp://h", "http://h/"}},
 		{"s3-region", []string{"", "eu-west-1"}, []string{"us", "EU-WEST-1"}},
 		{"s3-path-style", []string{"true", "false"}, []string{"", "yes", "1"}},

@@ -45,7 +45,7 @@ func (s *Setting) shown(values []string) []string {
 
 // Settings returns every setting there is, in the order they are printed.
 func Settings() []Setting {
-	return slices.Concat(whatItKeeps(), whereItRecords(), whereItIs(), howItWorks(), howItTranscodes(), howMuchItAllows(), whoMayAsk())
+	return slices.Concat(whatItKeeps(), whereItRecords(), whereItIs(), howItWorks(), howItTranscodes(), howMuchItAllows(), whoMayWatch(), whoMayAsk())
 }
 
 func whatItKeeps() []Setting {

@@ -7,7 +7,7 @@ import "strings"
 // example.com, at any depth, but not for example.com itself. The port of a
 // scheme that is written out is the same as none.
 func OriginAllowed(list []string, origin string) bool {
-	if origin == "" || origin == "null" {
+	if origin == "" {
 		return false
 	}
 	scheme, host := splitOrigin(origin)

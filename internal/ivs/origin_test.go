@@ -14,7 +14,8 @@ func TestAnOriginIsAllowedByItsListOnly(t *testing.T) {
 	}{
 		{[]string{"*"}, "https://any.example", true},
 		{[]string{"*"}, "", false},
-		{[]string{"*"}, "null", false},
+		{[]string{"*"}, "null", true},
+		{[]string{"https://a.example"}, "null", false},
 		{nil, "https://a.example", false},
 		{[]string{"https://a.example"}, "https://a.example", true},
 		{[]string{"https://A.example"}, "https://a.EXAMPLE", true},

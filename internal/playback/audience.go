@@ -41,9 +41,10 @@ const (
 // while ago; the others take no memory. Set the fields before the first use
 // and leave them alone afterwards.
 type Audience struct {
-	Key   []byte          // required; signs viewer sessions
-	Limit int             // the most viewers at once; 0: 15,000
-	Full  func(limit int) // told now and then while there are too many; nil: nobody is
+	Key    []byte          // required; signs viewer sessions
+	Limit  int             // the most viewers at once; 0: 15,000
+	Barred *Barred         // whose sessions are over; nil: nobody's
+	Full   func(limit int) // told now and then while there are too many; nil: nobody is
 
 	once   sync.Once
 	epoch  time.Time // when memory begins; the clock below counts from here
@@ -80,6 +81,7 @@ type census struct {
 type visit struct {
 	channel ivs.ARN
 	viewer  viewerID
+	rights  rights
 	at      time.Duration
 	fresh   bool // the viewer did not watch before
 }
@@ -99,13 +101,16 @@ func (a *Audience) shard(v viewerID) *shard { return &a.shards[v[0]%shards] }
 
 // invite returns a ticket for a new viewer of a channel, and the viewer's id, or
 // why there is none.
-func (a *Audience) invite(channel ivs.ARN) (string, viewerID, failure) {
+func (a *Audience) invite(channel ivs.ARN, r rights) (string, viewerID, failure) {
 	now := a.clock()
+	if a.Barred.has(channel, r.viewer, r.version) {
+		return "", viewerID{}, revoked
+	}
 	if a.total.Load() >= a.limit() && a.stillFull(now) {
 		return "", viewerID{}, houseFull
 	}
 	v := newViewerID()
-	return a.office.issue(channel, v, time.Now()), v, 0
+	return a.office.issue(channel, v, r, time.Now()), v, 0
 }
 
 // admit lets the holder of a ticket in, or says why not. If it counts, the
@@ -138,7 +143,10 @@ func (a *Audience) enter(t ticket, now time.Duration, counts bool) (visit, failu
 	if !v.valid(now, known) {
 		return visit{}, forbidden
 	}
-	in := visit{channel: v.channel.Value(), viewer: id, at: now, fresh: !v.watches}
+	in := visit{channel: v.channel.Value(), viewer: id, rights: t.rights(), at: now, fresh: !v.watches}
+	if a.Barred.has(in.channel, in.rights.viewer, in.rights.version) {
+		return visit{}, forbidden
+	}
 	if !counts {
 		return in, 0
 	}

@@ -22,7 +22,7 @@ func arn(id string) ivs.ARN {
 // join invites a viewer who is expected to be.
 func join(tb testing.TB, a *Audience, channel string) string {
 	tb.Helper()
-	ticket, _, why := a.invite(arn(channel))
+	ticket, _, why := a.invite(arn(channel), rights{})
 	if why != 0 {
 		tb.Fatalf("invite: %d", why)
 	}
@@ -200,7 +200,7 @@ func TestNoMoreViewersThanTheLimit(t *testing.T) {
 		}
 		<-time.After(2 * time.Second)
 		for range 100 {
-			if _, _, why := a.invite(arn("abc")); why != houseFull {
+			if _, _, why := a.invite(arn("abc"), rights{}); why != houseFull {
 				t.Fatalf("the eleventh is invited: %d", why)
 			}
 			if _, why := a.admit(late, true); why != houseFull {
@@ -301,7 +301,7 @@ func TestManyViewersAtOnce(t *testing.T) {
 	for range 16 {
 		all.Go(func() {
 			for range 200 {
-				ticket := a.office.issue(arn("abc"), newViewerID(), time.Now())
+				ticket := a.office.issue(arn("abc"), newViewerID(), rights{}, time.Now())
 				for range 3 {
 					if _, why := a.admit(ticket, true); why == 0 {
 						in.Add(1)
@@ -325,15 +325,15 @@ func FuzzTicket(f *testing.F) {
 	a := &Audience{Key: testKey}
 	a.clock()
 	f.Add("")
-	f.Add(a.office.issue(arn("abc"), viewerID{1}, time.Unix(1_700_000_000, 0)))
-	f.Add(a.office.issue(arn(strings.Repeat("a", 90)), viewerID{2}, time.Unix(1<<40, 0)))
+	f.Add(a.office.issue(arn("abc"), viewerID{1}, rights{}, time.Unix(1_700_000_000, 0)))
+	f.Add(a.office.issue(arn(strings.Repeat("a", 90)), viewerID{2}, rights{private: true, strict: true, origins: []string{"https://*.example.com", "https://a.example"}, most: 720, viewer: "ada", version: 7}, time.Unix(1<<40, 0)))
 	f.Fuzz(func(t *testing.T, text string) {
 		p := a.office.pen()
 		tk, ok := a.office.read(p, text)
 		if !ok {
 			return
 		}
-		if again := a.office.issue(tk.channel(), tk.viewer(), tk.issued()); again != text {
+		if again := a.office.issue(tk.channel(), tk.viewer(), tk.rights(), tk.issued()); again != text {
 			t.Errorf("%q is also %q", text, again)
 		}
 	})

@@ -61,7 +61,7 @@ func readDirective(query string) (directive, error) {
 
 // variant answers a rendition's media playlist: when there is what the player
 // waits for.
-func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Window) {
+func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Window, may rights) {
 	d, err := readDirective(r.URL.RawQuery)
 	snap := window.Snapshot()
 	switch {
@@ -86,11 +86,19 @@ func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Win
 		}
 	}
 	h := w.Header()
-	fill(h, "Content-Type", playlistType, "Cache-Control", "no-cache", "Vary", "Accept-Encoding")
+	fill(h, "Content-Type", playlistType, "Cache-Control", "no-cache")
+	h.Add("Vary", "Accept-Encoding")
+	var text interface {
+		Playlist(delta bool) []byte
+		PlaylistGzip(z *hls.Zippers, delta bool) []byte
+	} = snap
+	if may.strict {
+		text = snap.Gated(s.Audience.gate(may.origins))
+	}
 	if acceptsGzip(r.Header) {
 		fill(h, "Content-Encoding", "gzip")
-		send(w, r, snap.PlaylistGzip(&s.zippers, d.skip))
+		send(w, r, text.PlaylistGzip(&s.zippers, d.skip))
 		return
 	}
-	send(w, r, snap.Playlist(d.skip))
+	send(w, r, text.Playlist(d.skip))
 }

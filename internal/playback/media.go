@@ -9,10 +9,14 @@ import (
 	"openivs/internal/hls"
 )
 
+// sealedAge is how long a cache may keep media that not everybody may watch:
+// about as long as playlists name it.
+const sealedAge = "public, max-age=60"
+
 // media answers what playlists point to: a segment, a part of one or an
 // initialization section. All of it stays as it is for ever.
 func (s *Server) media(w *patient, r *http.Request, at hls.Place) {
-	window, ok := s.window(w, r, at.Stream, at.Rendition)
+	window, ok := s.window(w, r, at)
 	if !ok {
 		return
 	}
@@ -55,7 +59,8 @@ func (s *Server) lasting(w http.ResponseWriter, r *http.Request, at hls.Place, b
 	send(w, r, body)
 }
 
-// keep says what something is, and that it may be kept for ever.
+// keep says what something is, and that it may be kept: for ever if everybody
+// may watch it.
 func keep(h http.Header, at hls.Place) {
 	tag := make([]byte, 0, 80)
 	tag = append(tag, '"')
@@ -64,7 +69,11 @@ func keep(h http.Header, at hls.Place) {
 	tag = append(tag, at.Kind.String()...)
 	tag = strconv.AppendInt(tag, at.Number, 10)
 	tag = append(tag, '"')
-	fill(h, "Content-Type", at.Container.Type(), "Cache-Control", "public, max-age=31536000, immutable", "Etag", string(tag))
+	age := "public, max-age=31536000, immutable"
+	if at.Seal != "" {
+		age = sealedAge
+	}
+	fill(h, "Content-Type", at.Container.Type(), "Cache-Control", age, "Etag", string(tag))
 }
 
 // part answers with a part. One that a playlist has hinted at is waited for.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"openivs/internal/token"
 )
 
 // A failure is why a viewer gets nothing.
@@ -20,14 +22,50 @@ const (
 	forbidden
 	houseFull
 	unavailable
+	tokenMalformed
+	tokenMethod
+	tokenSignature
+	tokenExpired
+	tokenEarly
+	tokenClaims
+	tokenChannel
+	tokenLong
+	tokenUsed
+	tooManyBad
+	revoked
+	geoblocked
+	badOrigin
+	originRequired
 )
+
+// tokenFaults are the failures of tokens that are not good.
+var tokenFaults = map[token.Fault]failure{
+	token.Absent: badToken, token.Malformed: tokenMalformed, token.BadMethod: tokenMethod, token.BadSign: tokenSignature,
+	token.Expired: tokenExpired, token.NotYet: tokenEarly, token.BadClaims: tokenClaims, token.OtherPlace: tokenChannel,
+	token.TooLongGood: tokenLong,
+}
 
 // says returns a failure's status, the code that players show ("" for none), and
 // its text, as Amazon IVS and its player have them.
 func (f failure) says() (status int, code, text string) {
+	for fault, is := range tokenFaults {
+		if is == f {
+			return http.StatusForbidden, "invalid_playback_auth_token", fault.Error()
+		}
+	}
 	switch f {
-	case badToken:
-		return http.StatusForbidden, "invalid_playback_auth_token", "token contains an invalid number of segments"
+	case tokenUsed:
+		return http.StatusForbidden, "playback_auth_error", "token was used before"
+	case revoked:
+		return http.StatusForbidden, "playback_auth_error", "viewer session is revoked"
+	case tooManyBad:
+		return http.StatusTooManyRequests, "too_many_requests", token.ErrTooMany.Error()
+	case geoblocked:
+		return http.StatusForbidden, "content_geoblocked", "content is not available in this country"
+	case badOrigin:
+		return http.StatusForbidden, "origin_not_allowed", "origin is not allowed"
+	case originRequired:
+		return http.StatusForbidden, "", "origin required"
 	case offline:
 		return http.StatusNotFound, "transcode_does_not_exist", "transcode does not exist"
 	case noChannel:
@@ -62,7 +100,7 @@ func refuse(w http.ResponseWriter, r *http.Request, f failure) {
 	h.Set("Content-Type", "application/json")
 	body, err := json.Marshal([]refusal{{URL: r.URL.RequestURI(), Error: text, Code: code, Type: "error"}})
 	switch {
-	case code == "": // as Amazon IVS answers to a variant URL that is too old
+	case code == "": // as Amazon IVS answers below the playback URL
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		body = []byte(text)
 	case err != nil: // strings always marshal
@@ -70,7 +108,8 @@ func refuse(w http.ResponseWriter, r *http.Request, f failure) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if f == unavailable || f == houseFull {
+	h.Set("Access-Control-Allow-Origin", "*") // a page may always read why
+	if f == unavailable || f == houseFull || f == tooManyBad {
 		h.Set("Retry-After", "1")
 	}
 	w.WriteHeader(status)

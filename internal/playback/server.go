@@ -9,11 +9,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"openivs/internal/hls"
 	"openivs/internal/ivs"
+	"openivs/internal/token"
 )
 
 // defaultStall is how long one piece of a response may take.
@@ -45,13 +47,20 @@ type Channels interface {
 
 // A Server answers viewers. All of it may be used by any number at once.
 type Server struct {
-	Streams  Streams       // required
-	Channels Channels      // required
-	Audience *Audience     // required
-	Log      *slog.Logger  // required
-	Stall    time.Duration // a viewer who takes no piece of a response for this long is gone; 0: 30 s
+	Streams  Streams      // required
+	Channels Channels     // required
+	Audience *Audience    // required
+	Rules    Rules        // required
+	Log      *slog.Logger // required
+
+	Country func(netip.Addr) string        // of an address, "" if it is not known; nil: of none
+	From    func(*http.Request) netip.Addr // where a request comes from; nil: from the other end of its connection
+
+	Stall time.Duration // a viewer who takes no piece of a response for this long is gone; 0: 30 s
 
 	zippers hls.Zippers
+	keys    keyring
+	tokens  token.Verifier
 }
 
 // Serves reports whether a request path is one of playback's.
@@ -82,7 +91,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.visit(out, r, ticket, rendition)
 		return
 	}
-	if arn, ok := ivs.ParsePlaybackPath(r.URL.Path); ok {
+	if gate, place, ok := hls.ParseGatedPath(r.URL.Path); ok {
+		s.gated(out, r, gate, place)
+		return
+	}
+	if arn, ok := ivs.ParsePlaybackPath(strings.TrimSpace(r.URL.Path)); ok {
 		s.multivariant(out, r, arn)
 		return
 	}
@@ -96,27 +109,36 @@ func (s *Server) multivariant(w http.ResponseWriter, r *http.Request, channel iv
 		s.offline(w, r, channel)
 		return
 	}
-	if snapshot.Channel.Authorized {
-		refuse(w, r, badToken)
-		return
-	}
-	ticket, viewer, why := s.Audience.invite(channel)
+	body, why := s.welcome(w, r, stream, &snapshot.Channel)
 	if why != 0 {
 		refuse(w, r, why)
-		return
-	}
-	body, ok := stream.Multivariant(hls.Visit{
-		Node: node, Session: viewer.String(), Ticket: ticket, Now: time.Now(),
-		AudioOnly: r.URL.Query().Get("allow_audio_only") == "true",
-	})
-	if !ok {
-		refuse(w, r, offline)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", playlistType)
 	h.Set("Cache-Control", "no-cache, no-store")
 	send(w, r, body)
+}
+
+// welcome makes a viewer of somebody and returns a multivariant playlist. The
+// one use of a token is taken last, so that who gets nothing has not used it.
+func (s *Server) welcome(w http.ResponseWriter, r *http.Request, stream *hls.Stream, ch *ivs.Channel) ([]byte, failure) {
+	in, why := s.enter(w, r, ch)
+	if why != 0 {
+		return nil, why
+	}
+	ticket, viewer, why := s.Audience.invite(ch.ARN, in.rights)
+	if why != 0 {
+		return nil, why
+	}
+	body, ok := stream.Multivariant(hls.Visit{
+		Node: node, Session: viewer.String(), Ticket: ticket, Now: time.Now(), Most: in.rights.most,
+		AudioOnly: r.URL.Query().Get("allow_audio_only") == "true",
+	})
+	if !ok {
+		return nil, offline
+	}
+	return body, s.use(r, ch.ARN, in)
 }
 
 const node = "openivs"
@@ -126,10 +148,9 @@ const node = "openivs"
 func (s *Server) offline(w http.ResponseWriter, r *http.Request, arn ivs.ARN) {
 	ch, err := s.Channels.Channel(r.Context(), arn)
 	switch {
-	case err == nil && ch.Authorized:
-		refuse(w, r, badToken)
 	case err == nil:
-		refuse(w, r, offline)
+		_, why := s.enter(w, r, &ch)
+		refuse(w, r, cmp.Or(why, offline))
 	case ivs.CodeOf(err) == ivs.NotFound:
 		refuse(w, r, noChannel)
 	default:
@@ -141,19 +162,23 @@ func (s *Server) offline(w http.ResponseWriter, r *http.Request, arn ivs.ARN) {
 }
 
 // window finds a rendition of a stream that may be watched, or refuses.
-func (s *Server) window(w http.ResponseWriter, r *http.Request, id, rendition string) (*hls.Window, bool) {
-	stream, snapshot, ok := s.Streams.Stream(id)
+func (s *Server) window(w http.ResponseWriter, r *http.Request, at hls.Place) (*hls.Window, bool) {
+	stream, snapshot, ok := s.Streams.Stream(at.Stream)
 	if !ok {
 		refuse(w, r, offline)
 		return nil, false
 	}
-	if snapshot.Channel.Authorized {
+	window, ok := stream.Window(at.Rendition)
+	switch restricted := snapshot.Channel.Restricted(); {
+	case !ok, !restricted && !window.Named(at):
+		refuse(w, r, offline)
+		return nil, false
+	case restricted && window.Key == nil: // nobody can have read where it is
 		refuse(w, r, badToken)
 		return nil, false
+	case !window.Named(at):
+		refuse(w, r, forbidden)
+		return nil, false
 	}
-	window, ok := stream.Window(rendition)
-	if !ok {
-		refuse(w, r, offline)
-	}
-	return window, ok
+	return window, true
 }

@@ -67,6 +67,7 @@ func newSite(tb testing.TB) *site {
 			"private": channel("private", true),
 		},
 		Audience: &playback.Audience{Key: []byte("a key of tests")},
+		Rules:    new(rules),
 		Log:      slog.New(slog.DiscardHandler),
 	}
 	s.http = httptest.NewServer(&s.server)

@@ -18,16 +18,19 @@ import (
 
 // A ticket is what lets one viewer session fetch the media playlists of a
 // channel. It is signed and not stored: a byte that says its form, when it was
-// issued, the viewer's id, the channel, and a MAC over all of that, in base64url.
+// issued, the viewer's id, rights if there are any, the channel, and a MAC over
+// all of that, in base64url.
 const (
-	ticketForm  = 1
+	plainForm   = 1 // without rights
+	rightsForm  = 2 // with their length, in 2 bytes, and rights
+	rightsSize  = 2 // bytes of that length
 	issuedAt    = 1 // 8 bytes, big endian: seconds since 1970
 	viewerAt    = 9 // viewerSize bytes
 	channelAt   = viewerAt + viewerSize
 	viewerSize  = 16
 	macSize     = 16 // bytes of HMAC-SHA-256 that are kept
 	maxChannel  = 128
-	maxTicket   = channelAt + maxChannel + macSize
+	maxTicket   = channelAt + rightsSize + maxRights + maxChannel + macSize
 	maxTicketed = (maxTicket*4 + 2) / 3 // characters
 )
 
@@ -71,12 +74,21 @@ func (p *pen) sign(b []byte) []byte {
 }
 
 // issue returns a ticket of a viewer for a channel.
-func (o *ticketOffice) issue(channel ivs.ARN, v viewerID, now time.Time) string {
+func (o *ticketOffice) issue(channel ivs.ARN, v viewerID, r rights, now time.Time) string {
 	p := o.pen()
 	defer o.pens.Put(p)
-	b := append(p.raw[:0], ticketForm)
+	form := byte(plainForm)
+	if r.some() {
+		form = rightsForm
+	}
+	b := append(p.raw[:0], form)
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Unix())) //nolint:gosec // the clock is past 1970
 	b = append(b, v[:]...)
+	if form == rightsForm {
+		said := r.append(nil)
+		b = binary.BigEndian.AppendUint16(b, uint16(len(said))) //nolint:gosec // it is at most maxRights
+		b = append(b, said...)
+	}
 	b = append(b, channel.Region+"."+channel.Account+"."+channel.ID...)
 	b = append(b, p.sign(b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
@@ -93,7 +105,7 @@ func (o *ticketOffice) read(p *pen, text string) (ticket, bool) {
 		return nil, false
 	}
 	said, mac := p.raw[:n-macSize], p.raw[n-macSize:n]
-	if subtle.ConstantTimeCompare(mac, p.sign(said)) != 1 || said[0] != ticketForm {
+	if subtle.ConstantTimeCompare(mac, p.sign(said)) != 1 || said[0] != plainForm && said[0] != rightsForm {
 		return nil, false
 	}
 	return said, true
@@ -108,8 +120,25 @@ func (t ticket) issued() time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(t[issuedAt:viewerAt])), 0) //nolint:gosec // it was signed by us
 }
 
+// parts returns the rights, as they are written, and the channel.
+func (t ticket) parts() (rights, channel []byte) {
+	rest := t[channelAt:]
+	if t[0] == plainForm {
+		return nil, rest
+	}
+	n := binary.BigEndian.Uint16(rest) // which was signed by us
+	rest = rest[rightsSize:]
+	return rest[:n], rest[n:]
+}
+
+func (t ticket) rights() rights {
+	said, _ := t.parts()
+	return readRights(said)
+}
+
 func (t ticket) channel() ivs.ARN {
-	region, rest, _ := strings.Cut(string(t[channelAt:]), ".")
+	_, said := t.parts()
+	region, rest, _ := strings.Cut(string(said), ".")
 	account, id, _ := strings.Cut(rest, ".")
 	return ivs.ARN{Service: "ivs", Region: region, Account: account, Kind: ivs.KindChannel, ID: id}
 }

@@ -25,8 +25,10 @@ func (s *Server) visit(w *patient, r *http.Request, ticket, rendition string) {
 		refuse(w, r, why)
 		return
 	}
-	if window, ok := s.watch(w, r, in, rendition); ok {
-		s.variant(w, r, window)
+	if in.rights.strict && !s.fromOrigin(w, r, in.rights.origins) {
+		refuse(w, r, originRequired)
+	} else if window, ok := s.watch(w, r, in, rendition); ok {
+		s.variant(w, r, window, in.rights)
 	}
 	if w.status >= http.StatusBadRequest && r.Method == http.MethodGet {
 		s.Audience.leave(in)
@@ -55,8 +57,10 @@ func (s *Server) find(in visit, rendition string) (*hls.Window, failure) {
 		return nil, offline
 	case !ok:
 		return nil, unavailable
-	case snapshot.Channel.Authorized:
+	case snapshot.Channel.Authorized && !in.rights.private:
 		return nil, badToken
+	case snapshot.Channel.Restricted() && !in.rights.some():
+		return nil, forbidden
 	}
 	window, ok := stream.Window(rendition)
 	if !ok {
@@ -64,6 +68,8 @@ func (s *Server) find(in visit, rendition string) (*hls.Window, failure) {
 	}
 	window.Want()
 	switch snap := window.Snapshot(); {
+	case !snap.Within(in.rights.most):
+		return nil, forbidden
 	case snap.Playable():
 		return window, 0
 	case snap.Ended || snap.Away:

@@ -32,6 +32,7 @@ func newBooth(t *testing.T, limit int) *booth {
 		Streams:  b.builder,
 		Channels: channels{"live": channel("live", false)},
 		Audience: &playback.Audience{Key: []byte("a key of tests"), Limit: limit},
+		Rules:    new(rules),
 		Log:      slog.New(slog.DiscardHandler),
 	}
 	return b

@@ -12,7 +12,8 @@ import (
 type Resources[T any] struct {
 	store    control.Resources[T]
 	table    table[ivs.ARN, T]
-	withTags func(T) T // a copy with tags of its own
+	all      table[struct{}, []T] // one list
+	withTags func(T) T            // a copy with tags of its own
 }
 
 // Restrictions returns playback restriction policies that are remembered, and
@@ -42,12 +43,34 @@ func KeyPairs(s *Store, r control.Resources[ivs.PlaybackKeyPair]) *Resources[ivs
 
 func remember[T any](s *Store, k ivs.Kind, r control.Resources[T], withTags func(T) T) *Resources[T] {
 	out := &Resources[T]{store: r, withTags: withTags}
-	s.others[k] = out.table.change
+	s.others[k] = out.change
 	return out
 }
 
-// Create stores a new resource. Nothing was known of it before.
-func (r *Resources[T]) Create(ctx context.Context, v T, limit int) error {
+// change begins a change of any of them.
+func (r *Resources[T]) change() (end func(err *error)) {
+	one, all := r.table.change(), r.all.change()
+	return func(err *error) {
+		one(err)
+		all(err)
+	}
+}
+
+// maxAll is how many All returns: far more than there may be of what it is for.
+const maxAll = 1000
+
+// All returns all there are, by creation, the oldest first. The list, and what is
+// in it, stays as it is.
+func (r *Resources[T]) All(ctx context.Context) ([]T, error) {
+	return r.all.get(ctx, struct{}{}, func(ctx context.Context, _ struct{}) ([]T, error) {
+		p, err := r.store.List(ctx, 0, maxAll)
+		return p.Items, err
+	})
+}
+
+// Create stores a new resource. Nothing was known of it alone before.
+func (r *Resources[T]) Create(ctx context.Context, v T, limit int) (err error) {
+	defer r.all.change()(&err)
 	return r.store.Create(ctx, v, limit)
 }
 
@@ -64,12 +87,12 @@ func (r *Resources[T]) List(ctx context.Context, after int64, limit int) (ivs.Pa
 
 // Update changes a resource.
 func (r *Resources[T]) Update(ctx context.Context, arn ivs.ARN, change func(*T) error) (v T, err error) {
-	defer r.table.change()(&err)
+	defer r.change()(&err)
 	return r.store.Update(ctx, arn, change)
 }
 
 // Delete deletes a resource.
 func (r *Resources[T]) Delete(ctx context.Context, arn ivs.ARN, allow func(used bool) error) (err error) {
-	defer r.table.change()(&err)
+	defer r.change()(&err)
 	return r.store.Delete(ctx, arn, allow)
 }

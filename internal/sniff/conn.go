@@ -11,6 +11,15 @@ import (
 type conn struct {
 	net.Conn
 	head []byte
+	from net.Addr // what a proxy says of the other end; nil: there is none
+}
+
+// RemoteAddr is the other end, as a trusted proxy tells it if there is one.
+func (c *conn) RemoteAddr() net.Addr {
+	if c.from != nil {
+		return c.from
+	}
+	return c.Conn.RemoteAddr()
 }
 
 // Read reads what was peeked, then the connection.

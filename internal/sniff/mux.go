@@ -38,6 +38,11 @@ type Mux struct {
 	MaxPending        int           // connections between accept and hand-over; 0: 2048
 	MaxPendingPerAddr int           // the same from one IPv4 address or IPv6 /64; 0: 256, but no limit for this host, where a proxy stands for many clients
 
+	// Proxy reports whether an address is one of a proxy whose connections may
+	// begin with a header of the PROXY protocol, version 2, which then says where
+	// they come from; nil: there is none. Nobody else's may.
+	Proxy func(netip.Addr) bool
+
 	HTTP Outlet // HTTP/1, HTTP/2 over TLS, and HTTP/2 with prior knowledge
 	RTMP Outlet
 
@@ -116,10 +121,15 @@ func (m *Mux) serve(ctx context.Context, c net.Conn, cfg *tls.Config) {
 
 // tell finds the outlet for c and wraps c so that what was read is read again.
 func (m *Mux) tell(ctx context.Context, c net.Conn, cfg *tls.Config) (net.Conn, *Outlet, error) {
-	p, plain, err := peek(c)
+	first, from, err := m.preface(c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("PROXY protocol: %w", err)
+	}
+	p, plain, err := peek(c, first...)
 	if err != nil {
 		return nil, nil, err
 	}
+	plain.from = from
 	if p != protocolTLS {
 		out, err := m.outlet(p)
 		return plain, out, err

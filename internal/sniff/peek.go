@@ -30,10 +30,10 @@ const maxPeek = 8
 // errUnknown means that the first bytes belong to no protocol that is served.
 var errUnknown = errors.New("unknown protocol")
 
-// peek reads from c until its protocol is known, and returns a connection that
-// reads those bytes again.
-func peek(c net.Conn) (protocol, *conn, error) {
-	head := make([]byte, 0, maxPeek)
+// peek reads from c, of which the first bytes were read before, until its
+// protocol is known, and returns a connection that reads all of those again.
+func peek(c net.Conn, first ...byte) (protocol, *conn, error) {
+	head := append(make([]byte, 0, maxPeek), first...)
 	for {
 		n, err := c.Read(head[len(head):cap(head)])
 		head = head[:len(head)+n]

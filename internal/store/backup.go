@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"openivs/internal/ivs"
+	"openivs/internal/store/schema"
 )
 
 // A backup is gzip of lines of JSON: a header, then for each table a line that
@@ -51,7 +52,7 @@ type backupTrailer struct {
 // Backup writes all there is to w, as it is at one moment, while others go on
 // working. It works in every mode.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
-	files, err := embedded()
+	files, err := schema.Steps()
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (b *backupWriter) end() error {
 // if the database holds anything, if the backup is damaged, of another schema or
 // sealed under another master key; then nothing has changed.
 func (db *DB) Restore(ctx context.Context, r io.Reader) error {
-	files, err := embedded()
+	files, err := schema.Steps()
 	if err != nil {
 		return err
 	}

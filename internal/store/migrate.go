@@ -3,25 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
-	"fmt"
-	"io/fs"
-	"strconv"
-	"strings"
 	"time"
 
 	"openivs/internal/ivs"
+	"openivs/internal/store/schema"
 )
-
-//go:embed schema/*.sql
-var schema embed.FS
-
-// A migration is one numbered step of the schema, applied once and never undone.
-type migration struct {
-	version int
-	name    string
-	text    string
-}
 
 // Status says how far a database's schema is.
 type Status struct {
@@ -32,54 +18,23 @@ type Status struct {
 
 // Status reads how far the schema is. It works in every mode.
 func (db *DB) Status(ctx context.Context) (Status, error) {
-	files, err := embedded()
+	files, err := schema.Steps()
 	if err != nil {
 		return Status{}, err
 	}
 	return db.status(ctx, files)
 }
 
-func (db *DB) status(ctx context.Context, files []migration) (Status, error) {
+func (db *DB) status(ctx context.Context, files []schema.Step) (Status, error) {
 	at, err := db.version(ctx)
 	if err != nil {
 		return Status{}, err
 	}
 	s := Status{Version: at, Newest: len(files)}
 	for _, m := range files[min(at, len(files)):] {
-		s.Pending = append(s.Pending, m.name)
+		s.Pending = append(s.Pending, m.Name)
 	}
 	return s, nil
-}
-
-// embedded returns the program's own migrations.
-func embedded() ([]migration, error) {
-	dir, err := fs.Sub(schema, "schema")
-	if err != nil {
-		return nil, err
-	}
-	return migrations(dir)
-}
-
-// migrations reads files named NNNN_what.sql, numbered from 1 without a gap.
-func migrations(dir fs.FS) ([]migration, error) {
-	names, err := fs.Glob(dir, "*.sql") // sorted
-	if err != nil {
-		return nil, err
-	}
-	var out []migration
-	for _, name := range names {
-		number, what, _ := strings.Cut(strings.TrimSuffix(name, ".sql"), "_")
-		version, err := strconv.Atoi(number)
-		if err != nil || version != len(out)+1 || what == "" {
-			return nil, fmt.Errorf("migration %s: want number %04d and a name", name, len(out)+1)
-		}
-		text, err := fs.ReadFile(dir, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, migration{version: version, name: strings.TrimSuffix(name, ".sql"), text: string(text)})
-	}
-	return out, nil
 }
 
 // version returns the number of the last migration that was applied. A
@@ -101,7 +56,7 @@ func (db *DB) version(ctx context.Context) (int, error) {
 }
 
 // migrate applies what is missing, each step in its own transaction.
-func (db *DB) migrate(ctx context.Context, files []migration) error {
+func (db *DB) migrate(ctx context.Context, files []schema.Step) error {
 	s, err := db.status(ctx, files)
 	if err != nil {
 		return err
@@ -111,46 +66,28 @@ func (db *DB) migrate(ctx context.Context, files []migration) error {
 	}
 	for _, m := range files[s.Version:] {
 		if err := db.once(ctx, func(tx *sql.Tx) error { return db.apply(ctx, tx, m) }); err != nil {
-			return db.fail("migrate to "+m.name, err)
+			return db.fail("migrate to "+m.Name, err)
 		}
-		db.log.Info("database migrated", "op", m.name)
+		db.log.Info("database migrated", "op", m.Name)
 	}
 	return nil
 }
 
-func (db *DB) apply(ctx context.Context, tx *sql.Tx, m migration) error {
+func (db *DB) apply(ctx context.Context, tx *sql.Tx, m schema.Step) error {
 	const table = `CREATE TABLE IF NOT EXISTS migrations (
 		version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_us BIGINT NOT NULL)`
 	const note = `INSERT INTO migrations (version, name, applied_us) VALUES ($1, $2, $3)`
-	for _, q := range statements(table + ";\n" + m.text) {
+	for _, q := range schema.Statements(table + ";\n" + m.Text) {
 		if _, err := tx.ExecContext(ctx, db.engine.schema(q)); err != nil {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, note, m.version, m.name, time.Now().UnixMicro())
+	_, err := tx.ExecContext(ctx, note, m.Version, m.Name, time.Now().UnixMicro())
 	return err
 }
 
-// statements splits the text of a migration. A statement ends with a semicolon
-// at the end of a line; lines that begin with -- are comments.
-func statements(text string) []string {
-	var code strings.Builder
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, "--") {
-			code.WriteString(line)
-		}
-	}
-	var out []string
-	for q := range strings.SplitSeq(code.String()+"\n", ";\n") {
-		if q = strings.TrimSpace(q); q != "" {
-			out = append(out, q)
-		}
-	}
-	return out
-}
-
 // requireCurrent refuses a schema that this program does not know by heart.
-func (db *DB) requireCurrent(ctx context.Context, files []migration) error {
+func (db *DB) requireCurrent(ctx context.Context, files []schema.Step) error {
 	s, err := db.status(ctx, files)
 	switch {
 	case err != nil:

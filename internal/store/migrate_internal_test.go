@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"openivs/internal/seal"
+	"openivs/internal/store/schema"
 	"openivs/internal/store/storetest"
 )
 
@@ -48,13 +49,13 @@ func eachEngine(t *testing.T, test func(t *testing.T, db *DB)) {
 	}
 }
 
-func steps(t *testing.T, texts map[string]string) []migration {
+func steps(t *testing.T, texts map[string]string) []schema.Step {
 	t.Helper()
 	dir := fstest.MapFS{}
 	for name, text := range texts {
 		dir[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	files, err := migrations(dir)
+	files, err := schema.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +115,13 @@ func TestMigrationFilesAreNumberedWithoutAGap(t *testing.T) {
 			for _, f := range tt.files {
 				dir[f] = &fstest.MapFile{}
 			}
-			got, err := migrations(dir)
+			got, err := schema.Read(dir)
 			if (err == nil) != tt.ok || tt.ok && len(got) != len(tt.files) {
-				t.Errorf("migrations(%v) = %v, %v", tt.files, got, err)
+				t.Errorf("Read(%v) = %v, %v", tt.files, got, err)
 			}
 		})
 	}
-	if files, err := embedded(); err != nil || len(files) == 0 {
+	if files, err := schema.Steps(); err != nil || len(files) == 0 {
 		t.Errorf("our own: %v, %v", files, err)
 	}
 }
@@ -132,7 +133,7 @@ func TestBackupKnowsTheSchema(t *testing.T) {
 		if err := db.prepare(t.Context(), Owner); err != nil {
 			t.Fatal(err)
 		}
-		q := `SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' ORDER BY p.cid`
+		q := `SELECT m.Name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.Name) p WHERE m.type = 'table' ORDER BY p.cid`
 		if _, ok := db.engine.(postgresEngine); ok {
 			q = `SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY ordinal_position`
 		}

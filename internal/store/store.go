@@ -20,6 +20,7 @@ import (
 
 	"openivs/internal/ivs"
 	"openivs/internal/seal"
+	"openivs/internal/store/schema"
 )
 
 // A Mode is what an opened database is used for.
@@ -126,7 +127,7 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 
 // prepare makes the schema and the key agree with the program.
 func (db *DB) prepare(ctx context.Context, m Mode) error {
-	files, err := embedded()
+	files, err := schema.Steps()
 	if err != nil {
 		return err
 	}

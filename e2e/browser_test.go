@@ -35,6 +35,7 @@ type answer struct {
 	OK     bool   `json:"ok"`
 	Error  string `json:"error"`
 	Report seen   `json:"report"`
+	Origin string `json:"origin"` // of the players' pages
 }
 
 // seen is what a player's page saw.

@@ -93,6 +93,9 @@ const browser = await chromium.launch({
 const tabs = new Map()
 
 const commands = {
+  async origin() {
+    return { origin } // of every player's page
+  },
   async open({ tab, player, url, clock }) {
     const page = await (await browser.newContext()).newPage() // its own window, so that none is hidden
     const media = new URL(url).origin

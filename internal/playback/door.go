@@ -179,8 +179,9 @@ func faultOf(err error) failure {
 	if errors.Is(err, token.ErrTooMany) {
 		return tooManyBad
 	}
-	if fault, ok := errors.AsType[token.Fault](err); ok {
-		if f, known := tokenFaults[fault]; known {
+	fault, _ := errors.AsType[token.FaultError](err)
+	for f := range originRequired {
+		if fault != "" && tokenFault(f) == fault {
 			return f
 		}
 	}

@@ -38,20 +38,21 @@ const (
 	originRequired
 )
 
-// tokenFaults are the failures of tokens that are not good.
-var tokenFaults = map[token.Fault]failure{
-	token.Absent: badToken, token.Malformed: tokenMalformed, token.BadMethod: tokenMethod, token.BadSign: tokenSignature,
-	token.Expired: tokenExpired, token.NotYet: tokenEarly, token.BadClaims: tokenClaims, token.OtherPlace: tokenChannel,
-	token.TooLongGood: tokenLong,
+// tokenFault is what is wrong with the token of a failure, "" if it is not that.
+func tokenFault(f failure) token.FaultError {
+	faults := [...]token.FaultError{
+		badToken: token.ErrAbsent, tokenMalformed: token.ErrMalformed, tokenMethod: token.ErrBadMethod, tokenSignature: token.ErrBadSign,
+		tokenExpired: token.ErrExpired, tokenEarly: token.ErrNotYet, tokenClaims: token.ErrBadClaims, tokenChannel: token.ErrOtherPlace,
+		tokenLong: token.ErrTooLongGood, originRequired: "",
+	}
+	return faults[f]
 }
 
 // says returns a failure's status, the code that players show ("" for none), and
 // its text, as Amazon IVS and its player have them.
 func (f failure) says() (status int, code, text string) {
-	for fault, is := range tokenFaults {
-		if is == f {
-			return http.StatusForbidden, "invalid_playback_auth_token", fault.Error()
-		}
+	if fault := tokenFault(f); fault != "" {
+		return http.StatusForbidden, "invalid_playback_auth_token", fault.Error()
 	}
 	switch f {
 	case tokenUsed:

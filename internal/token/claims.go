@@ -58,7 +58,7 @@ func readClaims(raw []byte) (Claims, error) {
 		m.text("aws:maximum-resolution", &c.MaxResolution) &&
 		slices.Contains([]string{"", SD, HD, FullHD}, c.MaxResolution) && m.checkAds()
 	if !ok {
-		return Claims{}, BadClaims
+		return Claims{}, ErrBadClaims
 	}
 	for o := range strings.SplitSeq(origins, ",") {
 		if o = strings.TrimSpace(o); o != "" {
@@ -66,11 +66,11 @@ func readClaims(raw []byte) (Claims, error) {
 		}
 	}
 	if c.Strict && len(c.Origins) > maxStrictOrigins {
-		return Claims{}, BadClaims
+		return Claims{}, ErrBadClaims
 	}
 	if _, single := m["aws:single-use-uuid"]; single {
 		if c.SingleUse = strings.ToLower(c.SingleUse); !isUUID(c.SingleUse) {
-			return Claims{}, BadClaims
+			return Claims{}, ErrBadClaims
 		}
 	}
 	return c, nil
@@ -110,13 +110,13 @@ func (c *Claims) check(channel string, now time.Time) error {
 	at := now.Unix()
 	switch {
 	case c.Channel != channel:
-		return OtherPlace
+		return ErrOtherPlace
 	case at >= c.Expires:
-		return Expired
+		return ErrExpired
 	case at+int64(clockSkew/time.Second) < c.notBefore:
-		return NotYet
+		return ErrNotYet
 	case (c.SingleUse != "" || c.Viewer != "") && c.Expires > at+int64((shortLife+clockSkew)/time.Second):
-		return TooLongGood
+		return ErrTooLongGood
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type members map[string]json.RawMessage
 func object(b []byte) (members, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, Malformed
+		return nil, ErrMalformed
 	}
 	out := make(members)
 	seen := make(map[string]bool)
@@ -27,22 +27,22 @@ func object(b []byte) (members, error) {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok || seen[name] || len(seen) == maxMembers {
-			return nil, Malformed
+			return nil, ErrMalformed
 		}
 		seen[name] = true
 		var value json.RawMessage
 		if d.Decode(&value) != nil {
-			return nil, Malformed
+			return nil, ErrMalformed
 		}
 		if string(value) != "null" {
 			out[name] = value
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, Malformed
+		return nil, ErrMalformed
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // a decoder returns it bare
-		return nil, Malformed
+	if _, err := d.Token(); err != io.EOF {
+		return nil, ErrMalformed
 	}
 	return out, nil
 }

@@ -18,24 +18,24 @@ const (
 	signatureSize = 96
 )
 
-// A Fault is why a token is not good. Its text is what viewers are told, in the
+// A FaultError is why a token is not good. Its text is what viewers are told, in the
 // words that JWT libraries use.
-type Fault string
+type FaultError string
 
 // Error returns the text.
-func (f Fault) Error() string { return string(f) }
+func (f FaultError) Error() string { return string(f) }
 
 // The faults.
 const (
-	Absent      Fault = "token contains an invalid number of segments"
-	Malformed   Fault = "token is malformed"
-	BadMethod   Fault = "signing method is invalid"
-	BadSign     Fault = "signature is invalid"
-	Expired     Fault = "token is expired"
-	NotYet      Fault = "token is not valid yet"
-	BadClaims   Fault = "token has invalid claims"
-	OtherPlace  Fault = "token is for another channel"
-	TooLongGood Fault = "token expires too late for what it says"
+	ErrAbsent      FaultError = "token contains an invalid number of segments"
+	ErrMalformed   FaultError = "token is malformed"
+	ErrBadMethod   FaultError = "signing method is invalid"
+	ErrBadSign     FaultError = "signature is invalid"
+	ErrExpired     FaultError = "token is expired"
+	ErrNotYet      FaultError = "token is not valid yet"
+	ErrBadClaims   FaultError = "token has invalid claims"
+	ErrOtherPlace  FaultError = "token is for another channel"
+	ErrTooLongGood FaultError = "token expires too late for what it says"
 )
 
 // A parsed is a token in pieces, of which nothing is proved yet.
@@ -49,10 +49,10 @@ type parsed struct {
 // without padding, no member of an object twice, nothing behind an object.
 func parse(text string) (*parsed, error) {
 	if strings.Count(text, ".") != 2 {
-		return nil, Absent
+		return nil, ErrAbsent
 	}
 	if len(text) > maxToken {
-		return nil, Malformed
+		return nil, ErrMalformed
 	}
 	cut := strings.LastIndexByte(text, '.')
 	p := &parsed{signed: text[:cut]}
@@ -65,7 +65,7 @@ func parse(text string) (*parsed, error) {
 		return nil, err
 	}
 	if len(signature) != signatureSize {
-		return nil, BadSign
+		return nil, ErrBadSign
 	}
 	copy(p.signature[:], signature)
 	raw, err := decode(body)
@@ -78,11 +78,11 @@ func parse(text string) (*parsed, error) {
 
 func decode(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") { // which package base64 passes over
-		return nil, Malformed
+		return nil, ErrMalformed
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil {
-		return nil, Malformed
+		return nil, ErrMalformed
 	}
 	return b, nil
 }
@@ -101,16 +101,16 @@ func checkHeader(text string) error {
 	}
 	var algorithm, kind string
 	if !members.text("alg", &algorithm) || !members.text("typ", &kind) {
-		return Malformed
+		return ErrMalformed
 	}
 	if _, critical := members["crit"]; critical {
-		return Malformed
+		return ErrMalformed
 	}
 	if algorithm != "ES384" {
-		return BadMethod
+		return ErrBadMethod
 	}
 	if kind != "" && !strings.EqualFold(kind, "JWT") {
-		return Malformed
+		return ErrMalformed
 	}
 	return nil
 }

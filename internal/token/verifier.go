@@ -54,7 +54,7 @@ func (v *Verifier) prepare() {
 
 // Verify returns what a token says if it is signed by one of keys and begins a
 // session on a channel now. from is where it was sent from. The error is a
-// Fault, ErrBusy or ErrTooMany.
+// FaultError, ErrBusy or ErrTooMany.
 func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys, from netip.Addr) (Claims, error) {
 	v.once.Do(v.prepare)
 	p, err := parse(text)
@@ -69,7 +69,7 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 		return Claims{}, err
 	}
 	if !good {
-		return Claims{}, BadSign
+		return Claims{}, ErrBadSign
 	}
 	return p.claims, nil
 }

@@ -417,13 +417,17 @@ func TestHLSJSPlaysFromAllowedOriginsOnly(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			token := openssl{}.token(t, key, es384, ch.good().with(claims{"aws:access-control-allow-origin": tc.origin, "aws:strict-origin-enforcement": tc.strict}))
-			p := b.open(t, "hls", ch.with(token), nil)
 			if tc.plays {
+				p := b.open(t, "hls", ch.with(token), nil)
 				p.until(liveIn, goal{seconds: 5})
 				if seen := p.seen(); len(seen.Errors) > 0 || len(seen.Failed) > 0 {
 					t.Errorf("%v", seen)
 				}
 				return
+			}
+			p := tab{t: t, b: b, name: tc.name}
+			if _, err := b.ask(map[string]any{"do": "open", "tab": p.name, "player": "hls", "url": ch.with(token), "refused": true}); err != nil {
+				t.Fatal(err)
 			}
 			until(t, liveIn, "the player is told 403", func() (bool, string) {
 				seen := p.seen()

@@ -96,7 +96,7 @@ const commands = {
   async origin() {
     return { origin } // of every player's page
   },
-  async open({ tab, player, url, clock }) {
+  async open({ tab, player, url, clock, refused }) {
     const page = await (await browser.newContext()).newPage() // its own window, so that none is hidden
     const media = new URL(url).origin
     const failed = []
@@ -107,7 +107,11 @@ const commands = {
     page.on('pageerror', (e) => told.push(String(e)))
     tabs.set(tab, { page, failed, told })
     await page.goto(`${origin}/${player}`)
-    await page.evaluate(([url, clock]) => window.open_(url, clock), [url, clock])
+    // A player that is refused never begins to play, which is what opening waits for.
+    await page.evaluate(([url, clock, refused]) => {
+      const opened = window.open_(url, clock)
+      return refused ? null : opened
+    }, [url, clock, refused])
     return {}
   },
   async until({ tab, ...what }) {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -343,6 +344,63 @@ func BenchmarkSegment(b *testing.B) {
 			}
 			request(b, c, media, site)
 		})
+	}
+}
+
+// BenchmarkFlood has a viewer ask for playlists over a socket, while two thousand
+// bad tokens a second come from nowhere, from one address, or each from another.
+func BenchmarkFlood(b *testing.B) {
+	for _, from := range []string{"nowhere", "one address", "many addresses"} {
+		b.Run(from, func(b *testing.B) {
+			c := newClub(b, true, nil)
+			c.open(b, "st-1")
+			path := c.follow(b, c.token(b, nil))
+			var n atomic.Uint32
+			c.server.From = func(*http.Request) netip.Addr {
+				if from == "one address" {
+					return netip.AddrFrom4([4]byte{192, 0, 2, 1})
+				}
+				i := n.Add(1)
+				return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+			}
+			site := httptest.NewServer(c.server)
+			defer site.Close()
+			ctx, stop := context.WithCancel(b.Context())
+			var flood sync.WaitGroup
+			defer flood.Wait()
+			defer stop()
+			if from != "nowhere" {
+				good := c.token(b, nil)
+				for range 2 {
+					flood.Go(func() { c.flood(ctx, good) })
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := site.Client().Get(site.URL + path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+		})
+	}
+}
+
+// flood sends a thousand bad tokens a second until ctx ends.
+func (c *club) flood(ctx context.Context, good string) {
+	next := time.NewTicker(time.Millisecond)
+	defer next.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			return
+		}
+		path := good[:len(good)-12] + fmt.Sprintf("%08dAAAA", i)
+		r := httptest.NewRequestWithContext(ctx, "GET", path, nil)
+		c.server.ServeHTTP(&discard{header: http.Header{}}, r)
 	}
 }
 

@@ -48,13 +48,27 @@ func (f *failures) find(from netip.Addr, now time.Time) *bucket {
 	return b
 }
 
+// fill brings what is left up to date.
+func (b *bucket) fill(now time.Time) {
+	b.left = min(failBurst, b.left+now.Sub(b.at).Seconds()*failRate)
+	b.at = now
+}
+
+// spent reports whether take would count no failure.
+func (f *failures) spent(from netip.Addr, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := f.find(from, now)
+	b.fill(now)
+	return b.left < 1
+}
+
 // take counts a failure, unless there were too many, and reports whether it did.
 func (f *failures) take(from netip.Addr, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b := f.find(from, now)
-	b.left = min(failBurst, b.left+now.Sub(b.at).Seconds()*failRate)
-	b.at = now
+	b.fill(now)
 	if b.left < 1 {
 		return false
 	}

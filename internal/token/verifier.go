@@ -57,6 +57,14 @@ func (v *Verifier) prepare() {
 // FaultError, ErrBusy or ErrTooMany.
 func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys, from netip.Addr) (Claims, error) {
 	v.once.Do(v.prepare)
+	if len(text) > maxToken {
+		return Claims{}, ErrMalformed
+	}
+	sum := sha256.Sum256([]byte(text))
+	good, known := v.known(sum, keys)
+	if !known && v.failures.spent(from, time.Now()) {
+		return Claims{}, ErrTooMany
+	}
 	p, err := parse(text)
 	if err != nil {
 		return Claims{}, err
@@ -64,9 +72,11 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 	if err := p.claims.check(channel, time.Now()); err != nil {
 		return Claims{}, err
 	}
-	good, err := v.verify(ctx, text, p, keys, from)
-	if err != nil {
-		return Claims{}, err
+	if !known {
+		if good, err = v.verify(ctx, p, keys, from); err != nil {
+			return Claims{}, err
+		}
+		v.remember(verdict{sum: sum, keys: keys.id, good: good})
 	}
 	if !good {
 		return Claims{}, ErrBadSign
@@ -74,13 +84,8 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 	return p.claims, nil
 }
 
-// verify reports whether a signature is good, and remembers it.
-func (v *Verifier) verify(ctx context.Context, text string, p *parsed, keys *Keys, from netip.Addr) (bool, error) {
-	sum := sha256.Sum256([]byte(text))
-	at := &v.verdicts[binary.BigEndian.Uint64(sum[:])%verdicts]
-	if good, known := v.known(at, sum, keys); known {
-		return good, nil
-	}
+// verify reports whether a signature is good, when it is its turn.
+func (v *Verifier) verify(ctx context.Context, p *parsed, keys *Keys, from netip.Addr) (bool, error) {
 	if !v.failures.take(from, time.Now()) {
 		return false, ErrTooMany
 	}
@@ -99,14 +104,21 @@ func (v *Verifier) verify(ctx context.Context, text string, p *parsed, keys *Key
 	if good {
 		v.failures.give(from)
 	}
-	v.mu.Lock()
-	*at = verdict{sum: sum, keys: keys.id, good: good}
-	v.mu.Unlock()
 	return good, nil
 }
 
-func (v *Verifier) known(at *verdict, sum [sha256.Size]byte, keys *Keys) (good, known bool) {
+// place is where the verdict on a token is kept.
+func place(sum [sha256.Size]byte) uint64 { return binary.BigEndian.Uint64(sum[:]) % verdicts }
+
+func (v *Verifier) remember(found verdict) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.verdicts[place(found.sum)] = found
+}
+
+func (v *Verifier) known(sum [sha256.Size]byte, keys *Keys) (good, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	at := &v.verdicts[place(sum)]
 	return at.good, at.sum == sum && at.keys == keys.id
 }

@@ -300,7 +300,11 @@ func TestACacheInFrontAsksOnce(t *testing.T) {
 	o := count(t, s.At.Playback)
 	client := nginx(t, o.url)
 	c := encode(t, picture{width: 320, height: 180, fps: 30, profile: "high", kbps: 200}, voice)
+	key := s.pair(t)
 	for name, change := range map[string]func(*ivs.CreateChannelInput){
+		"private parts": func(in *ivs.CreateChannelInput) {
+			in.ContainerFormat, in.Authorized = types.ContainerFormatFragmentedMP4, true
+		},
 		"segments": func(in *ivs.CreateChannelInput) { in.LatencyMode = types.ChannelLatencyModeNormalLatency },
 		"parts":    func(in *ivs.CreateChannelInput) { in.ContainerFormat = types.ContainerFormatFragmentedMP4 },
 	} {
@@ -308,13 +312,14 @@ func TestACacheInFrontAsksOnce(t *testing.T) {
 			ch := s.channel(t, change)
 			stream(t, c, ch.rtmp())
 			ch.live()
-			behind(t, ch, client, viewers, length, o)
+			token := openssl{}.token(t, key, es384, ch.good()) // which public channels ignore
+			behind(t, ch, "?token="+token, client, viewers, length, o)
 		})
 	}
 }
 
 // behind lets viewers watch a channel through a cache.
-func behind(t *testing.T, ch channel, client *http.Client, viewers int, length time.Duration, o *origin) {
+func behind(t *testing.T, ch channel, query string, client *http.Client, viewers int, length time.Duration, o *origin) {
 	t.Helper()
 	playback, err := url.Parse(ch.playback)
 	if err != nil {
@@ -329,7 +334,7 @@ func behind(t *testing.T, ch channel, client *http.Client, viewers int, length t
 	for range viewers {
 		all.Go(func() {
 			w := watcher{client, &fetched, &size, &cached}
-			if err := w.watch(ctx, "http://nginx"+playback.Path); ctx.Err() == nil {
+			if err := w.watch(ctx, "http://nginx"+playback.Path+query); ctx.Err() == nil {
 				t.Errorf("a viewer: %v", err)
 			}
 		})

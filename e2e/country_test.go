@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -94,8 +95,12 @@ func TestCountriesAreAllowedByPolicies(t *testing.T) {
 			t.Errorf("%q: %d %s", tc.forwarded, status, body)
 		}
 	}
-	if status, h, body := ask(t, private.playback); status != 403 {
-		wantRefusal(t, "a private channel", status, h, body, 403, "invalid_playback_auth_token")
+	status, h, body := ask(t, private.playback)
+	wantRefusal(t, "a private channel", status, h, body, 403, "invalid_playback_auth_token")
+	for source, want := range map[string]int{"81.2.69.142": 403, "89.160.20.112": 200, "203.0.113.1": 200} {
+		if status := s.proxied(t, ch.playback, source); status != want {
+			t.Errorf("by the PROXY protocol from %s: %d, want %d", source, status, want)
+		}
 	}
 
 	watching := firstURI(t, ch.playback, body200(t, ch.playback, "X-Forwarded-For", "89.160.20.112"))
@@ -120,6 +125,32 @@ func TestCountriesAreAllowedByPolicies(t *testing.T) {
 	body200(t, ch.playback, "X-Forwarded-For", "81.2.69.142")
 }
 
+// proxied gets a URL as a proxy does that speaks the PROXY protocol, version 2, for
+// an IPv4 address. It returns 0 if the connection ends without an answer.
+func (s *running) proxied(t *testing.T, address, source string) int {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, network, to)
+		if err != nil {
+			return nil, err
+		}
+		head := append([]byte("\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"), net.ParseIP(source).To4()...)
+		_, err = c.Write(append(head, 127, 0, 0, 1, 0x30, 0x39, 0x11, 0x94))
+		return c, err
+	}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
 // TestNobodyIsBelievedWithoutBeingTrusted has a viewer who claims to be elsewhere,
 // and a server without a database.
 func TestNobodyIsBelievedWithoutBeingTrusted(t *testing.T) {
@@ -131,6 +162,9 @@ func TestNobodyIsBelievedWithoutBeingTrusted(t *testing.T) {
 	for _, forwarded := range []string{"", "89.160.20.112"} {
 		status, h, body := ask(t, ch.playback, "X-Forwarded-For", forwarded, "Forwarded", "for=89.160.20.112", "X-Real-Ip", "89.160.20.112")
 		wantRefusal(t, "claimed "+forwarded, status, h, body, 403, "content_geoblocked")
+	}
+	if status := s.proxied(t, ch.playback, "89.160.20.112"); status != 0 {
+		t.Errorf("who is not trusted speaks the PROXY protocol and is answered %d", status)
 	}
 	s.end(os.Interrupt)
 	s.args = nil

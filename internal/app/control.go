@@ -68,6 +68,7 @@ func (a *App) joinControl(ctx context.Context) error {
 			Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
 				return a.authenticate(signatures, r, body)
 			},
+			Check: plane.Check,
 			Admit: guard.Admit,
 			Fault: control.Fault,
 			Audit: a.auditor(ctx),

@@ -11,6 +11,18 @@ import (
 
 // CreateAdConfiguration makes an ad configuration.
 func (p *Plane) CreateAdConfiguration(ctx context.Context, in *ivsapi.CreateAdConfigurationInput) (*ivsapi.CreateAdConfigurationOutput, error) {
+	c, err := p.newAd(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := create(ctx, p.Ads, c, c.ARN.Kind, p.Quotas.Effective().AdConfigurations); err != nil {
+		return nil, err
+	}
+	return &ivsapi.CreateAdConfigurationOutput{AdConfiguration: adConfiguration(c)}, nil
+}
+
+// newAd is the ad configuration that a request asks for.
+func (p *Plane) newAd(ctx context.Context, in *ivsapi.CreateAdConfigurationInput) (ivs.AdConfiguration, error) {
 	c := ivs.AdConfiguration{
 		ARN:      ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindAdConfiguration),
 		Name:     value(in.Name),
@@ -18,15 +30,9 @@ func (p *Plane) CreateAdConfiguration(ctx context.Context, in *ivsapi.CreateAdCo
 		Tags:     ivs.Tags(in.Tags).Clone(),
 	}
 	if err := c.Tags.Validate(); err != nil {
-		return nil, err
+		return c, err
 	}
-	if err := applyAd(ctx, in.MediaTailorPlaybackConfigurations, in.PostRollConfiguration, &c); err != nil {
-		return nil, err
-	}
-	if err := create(ctx, p.Ads, c, c.ARN.Kind, p.Quotas.Effective().AdConfigurations); err != nil {
-		return nil, err
-	}
-	return &ivsapi.CreateAdConfigurationOutput{AdConfiguration: adConfiguration(c)}, nil
+	return c, applyAd(ctx, in.MediaTailorPlaybackConfigurations, in.PostRollConfiguration, &c)
 }
 
 // applyAd sets the members that are given.

@@ -14,6 +14,29 @@ const channelPage = 100
 
 // CreateChannel makes a channel and its stream key.
 func (p *Plane) CreateChannel(ctx context.Context, in *ivsapi.CreateChannelInput) (*ivsapi.CreateChannelOutput, error) {
+	c, members, err := p.newChannel(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	to, err := p.refer(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	if to.err != nil {
+		return nil, to.err
+	}
+	to.set(&c)
+	k := ivs.NewStreamKey(c.ARN, ivs.Tags{})
+	limit := p.Quotas.Effective().Channels
+	if err := p.Store.CreateChannel(ctx, c, k, limit); err != nil {
+		return nil, cmp.Or(quotaError(err, ivs.KindChannel, limit), p.referError(ctx, members, err, ""))
+	}
+	return &ivsapi.CreateChannelOutput{Channel: new(p.channel(c)), StreamKey: new(streamKey(k))}, nil
+}
+
+// newChannel is the channel that a request asks for, without what it points to,
+// and the members that made it so.
+func (p *Plane) newChannel(ctx context.Context, in *ivsapi.CreateChannelInput) (ivs.Channel, *ivsapi.UpdateChannelInput, error) {
 	c := ivs.Channel{
 		ARN:           ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindChannel),
 		Latency:       ivs.LatencyLow,
@@ -24,10 +47,10 @@ func (p *Plane) CreateChannel(ctx context.Context, in *ivsapi.CreateChannelInput
 		SRTPassphrase: ivs.NewPassphrase(),
 	}
 	if err := c.Tags.Validate(); err != nil {
-		return nil, err
+		return c, nil, err
 	}
 	if m := in.MultitrackInputConfiguration; m != nil && is(m.Enabled, true) && (m.Policy == nil || m.MaximumResolution == nil) {
-		return nil, invalid(ctx, "multitrackInputConfiguration: policy and maximumResolution are required if enabled is true")
+		return c, nil, invalid(ctx, "multitrackInputConfiguration: policy and maximumResolution are required if enabled is true")
 	}
 	members := &ivsapi.UpdateChannelInput{
 		Name:                         in.Name,
@@ -42,19 +65,7 @@ func (p *Plane) CreateChannel(ctx context.Context, in *ivsapi.CreateChannelInput
 		ContainerFormat:              in.ContainerFormat,
 		AdConfigurationARN:           in.AdConfigurationARN,
 	}
-	to, err := p.refer(ctx, members)
-	if err != nil {
-		return nil, err
-	}
-	if err := apply(ctx, members, to, &c); err != nil {
-		return nil, err
-	}
-	k := ivs.NewStreamKey(c.ARN, ivs.Tags{})
-	limit := p.Quotas.Effective().Channels
-	if err := p.Store.CreateChannel(ctx, c, k, limit); err != nil {
-		return nil, cmp.Or(quotaError(err, ivs.KindChannel, limit), p.referError(ctx, members, err, ""))
-	}
-	return &ivsapi.CreateChannelOutput{Channel: new(p.channel(c)), StreamKey: new(streamKey(k))}, nil
+	return c, members, apply(ctx, members, &c)
 }
 
 // GetChannel returns a channel.
@@ -93,13 +104,29 @@ func (p *Plane) BatchGetChannel(ctx context.Context, in *ivsapi.BatchGetChannelI
 
 // ListChannels lists channels in the order they were made.
 func (p *Plane) ListChannels(ctx context.Context, in *ivsapi.ListChannelsInput) (*ivsapi.ListChannelsOutput, error) {
-	f := ivs.ChannelFilter{
+	f, filters := channelFilters(in)
+	l, err := p.list("ListChannels", in.NextToken, in.MaxResults, channelPage, filters...)
+	if err != nil {
+		return nil, err
+	}
+	if len(filters) > 2 {
+		return nil, ivs.Errorf(ivs.Conflict, "ListChannels takes one filter at a time")
+	}
+	page, err := p.Store.Channels(ctx, f, l.after, l.limit)
+	if err != nil {
+		return nil, storeError(err, "")
+	}
+	return &ivsapi.ListChannelsOutput{Channels: each(page.Items, channelSummary), NextToken: p.next(l, page.Next)}, nil
+}
+
+// channelFilters is what narrows a list of channels, also as a token knows it.
+func channelFilters(in *ivsapi.ListChannelsInput) (f ivs.ChannelFilter, filters []string) {
+	f = ivs.ChannelFilter{
 		Name:            in.FilterByName,
 		Recording:       value(in.FilterByRecordingConfigurationARN),
 		Restriction:     value(in.FilterByPlaybackRestrictionPolicyARN),
 		AdConfiguration: value(in.FilterByAdConfigurationARN),
 	}
-	var filters []string
 	for _, by := range []struct {
 		set         bool
 		name, value string
@@ -113,18 +140,7 @@ func (p *Plane) ListChannels(ctx context.Context, in *ivsapi.ListChannelsInput) 
 			filters = append(filters, by.name, by.value)
 		}
 	}
-	l, err := p.list("ListChannels", in.NextToken, in.MaxResults, channelPage, filters...)
-	if err != nil {
-		return nil, err
-	}
-	if len(filters) > 2 {
-		return nil, ivs.Errorf(ivs.Conflict, "ListChannels takes one filter at a time")
-	}
-	page, err := p.Store.Channels(ctx, f, l.after, l.limit)
-	if err != nil {
-		return nil, storeError(err, "")
-	}
-	return &ivsapi.ListChannelsOutput{Channels: each(page.Items, channelSummary), NextToken: p.next(l, page.Next)}, nil
+	return f, filters
 }
 
 // UpdateChannel changes the members that are given. A channel that is live
@@ -140,9 +156,8 @@ func (p *Plane) UpdateChannel(ctx context.Context, in *ivsapi.UpdateChannelInput
 	}
 	var refused error
 	c, err := p.Store.UpdateChannel(ctx, arn, func(c *ivs.Channel, live bool) error {
-		if refused = apply(ctx, in, to, c); refused == nil {
-			refused = unlessLive(arn, live, "updated")
-		}
+		refused = cmp.Or(apply(ctx, in, c), to.err, unlessLive(arn, live, "updated"))
+		to.set(c)
 		return refused
 	})
 	if refused != nil {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 
 	"openivs/internal/api/ivsapi"
@@ -11,9 +12,9 @@ import (
 // defaultPreset is the preset of an advanced channel that was given none.
 const defaultPreset = "HIGHER_BANDWIDTH_DELIVERY"
 
-// apply sets the members that are given, and holds the result to the rules
-// between members. An empty preset asks for the type's own.
-func apply(ctx context.Context, in *ivsapi.UpdateChannelInput, to references, c *ivs.Channel) error {
+// apply sets the members that are given, but for references, and holds the result
+// to the rules between members. An empty preset asks for the type's own.
+func apply(ctx context.Context, in *ivsapi.UpdateChannelInput, c *ivs.Channel) error {
 	set(&c.Name, in.Name)
 	setAs(&c.Latency, in.LatencyMode)
 	setAs(&c.Type, in.Type)
@@ -25,31 +26,60 @@ func apply(ctx context.Context, in *ivsapi.UpdateChannelInput, to references, c 
 		setAs(&c.Multitrack.Policy, m.Policy)
 		setAs(&c.Multitrack.MaximumResolution, m.MaximumResolution)
 	}
+	ads := c.AdConfiguration != ivs.ARN{}
+	if in.AdConfigurationARN != nil {
+		ads = *in.AdConfigurationARN != ""
+	}
+	if err := (combination{c.Type, c.Container, string(value(in.Preset)), c.Multitrack.Enabled, ads}).validate(ctx); err != nil {
+		return err
+	}
 	setAs(&c.Preset, in.Preset)
 	switch {
-	case c.Type.Advanced() && c.Preset == "":
-		c.Preset = defaultPreset
-	case !c.Type.Advanced() && value(in.Preset) != "":
-		return invalid(ctx, "preset may be set only if type is ADVANCED_SD or ADVANCED_HD")
 	case !c.Type.Advanced():
 		c.Preset = ""
+	case c.Preset == "":
+		c.Preset = defaultPreset
 	}
-	if c.Multitrack.Enabled && c.Type != ivs.Standard {
-		return invalid(ctx, "multitrackInputConfiguration may be enabled only if type is STANDARD")
-	}
-	if c.Multitrack.Enabled && c.Container != ivs.FragmentedMP4 {
-		return invalid(ctx, "containerFormat must be FRAGMENTED_MP4 if multitrackInputConfiguration is enabled")
-	}
-	if ads := in.AdConfigurationARN; (ads != nil && *ads != "" || ads == nil && c.AdConfiguration != ivs.ARN{}) && c.Container != ivs.TS {
-		return invalid(ctx, "containerFormat must be TS if there is an adConfigurationArn")
-	}
-	if to.err != nil {
-		return to.err
-	}
-	set(&c.Recording, to.recording)
-	set(&c.Restriction, to.restriction)
-	set(&c.AdConfiguration, to.ads)
 	return nil
+}
+
+// A combination is what the rules between the members of a channel look at.
+type combination struct {
+	kind            ivs.ChannelType     // "": nobody knows
+	container       ivs.ContainerFormat // "": nobody knows
+	preset          string              // that is asked for
+	multitrack, ads bool
+}
+
+// validate checks the rules between members. What nobody knows breaks none.
+func (m combination) validate(ctx context.Context) error {
+	if m.multitrack { // it leaves no choice
+		m.kind, m.container = cmp.Or(m.kind, ivs.Standard), cmp.Or(m.container, ivs.FragmentedMP4)
+	}
+	switch {
+	case m.preset != "" && m.kind != "" && !m.kind.Advanced():
+		return invalid(ctx, "preset may be set only if type is ADVANCED_SD or ADVANCED_HD")
+	case m.multitrack && m.kind != ivs.Standard:
+		return invalid(ctx, "multitrackInputConfiguration may be enabled only if type is STANDARD")
+	case m.multitrack && m.container != ivs.FragmentedMP4:
+		return invalid(ctx, "containerFormat must be FRAGMENTED_MP4 if multitrackInputConfiguration is enabled")
+	case m.ads && m.container != "" && m.container != ivs.TS:
+		return invalid(ctx, "containerFormat must be TS if there is an adConfigurationArn")
+	default:
+		return nil
+	}
+}
+
+// checkUpdate says whether a request contradicts itself, whatever the channel is.
+func checkUpdate(ctx context.Context, in *ivsapi.UpdateChannelInput) error {
+	if err := checkReferences(ctx, in); err != nil {
+		return err
+	}
+	m := in.MultitrackInputConfiguration
+	return combination{
+		ivs.ChannelType(value(in.Type)), ivs.ContainerFormat(value(in.ContainerFormat)), string(value(in.Preset)),
+		m != nil && is(m.Enabled, true), value(in.AdConfigurationARN) != "",
+	}.validate(ctx)
 }
 
 // references are what a channel is to point to: nil stays as it is, a zero ARN
@@ -58,6 +88,34 @@ type references struct {
 	recording, restriction, ads *ivs.ARN
 
 	err error // why a channel may not point there, to be said after what is wrong with the request itself
+}
+
+// set points a channel there.
+func (to references) set(c *ivs.Channel) {
+	set(&c.Recording, to.recording)
+	set(&c.Restriction, to.restriction)
+	set(&c.AdConfiguration, to.ads)
+}
+
+// checkReferences says whether the references of a request have the right form.
+func checkReferences(ctx context.Context, in *ivsapi.UpdateChannelInput) error {
+	for _, r := range []struct {
+		member string
+		kind   ivs.Kind
+		arn    *string
+	}{
+		{"recordingConfigurationArn", ivs.KindRecordingConfiguration, in.RecordingConfigurationARN},
+		{"playbackRestrictionPolicyArn", ivs.KindPlaybackRestrictionPolicy, in.PlaybackRestrictionPolicyARN},
+		{"adConfigurationArn", ivs.KindAdConfiguration, in.AdConfigurationARN},
+	} {
+		if value(r.arn) == "" {
+			continue
+		}
+		if _, err := arnOf(ctx, r.member, *r.arn, r.kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refer reads the references of a request and looks whether they may be. They

@@ -10,9 +10,6 @@ import (
 // PutMetadata puts a payload into a live stream, for all viewers at the same
 // place of it.
 func (p *Plane) PutMetadata(ctx context.Context, in *ivsapi.PutMetadataInput) (*ivsapi.PutMetadataOutput, error) {
-	if len(in.Metadata) > ivs.MaxMetadata {
-		return nil, ivs.Errorf(ivs.Invalid, "Metadata size exceeds payload limit")
-	}
 	arn, err := p.own(ctx, "channelArn", in.ChannelARN, ivs.KindChannel)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 	"openivs/internal/ivs"
 )
 
-// A Plane has the operations of the API, for one account in one region.
+// A Plane has the operations of the API, for one account in one region. A
+// request comes to its operation only if Check has nothing against it.
 type Plane struct {
 	Store        Store
 	Recordings   Resources[ivs.RecordingConfiguration]
@@ -39,15 +40,11 @@ var _ ivsapi.Service = (*Plane)(nil)
 // resource. Resources of another account are denied; those of another region,
 // and of the older svs form, do not exist here.
 func (p *Plane) own(ctx context.Context, member, arn string, kind ivs.Kind) (ivs.ARN, error) {
-	a, err := ivs.ParseARN(arn)
-	switch op := restjson.OperationName(ctx); {
-	case err != nil:
-		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.%s: %w", op, member, err)
-	case a.Kind != kind:
-		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.%s must be the ARN of a %s, not of a %s", op, member, kind, a.Kind)
-	default:
-		return a, p.mine(ctx, a)
+	a, err := arnOf(ctx, member, arn, kind)
+	if err != nil {
+		return ivs.ARN{}, err
 	}
+	return a, p.mine(ctx, a)
 }
 
 // mine reports an error unless a is an ARN that this server could have issued.

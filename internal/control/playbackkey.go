@@ -11,17 +11,9 @@ import (
 // ImportPlaybackKeyPair takes the public half of a key that signs playback
 // tokens. A key can be there once.
 func (p *Plane) ImportPlaybackKeyPair(ctx context.Context, in *ivsapi.ImportPlaybackKeyPairInput) (*ivsapi.ImportPlaybackKeyPairOutput, error) {
-	k := ivs.PlaybackKeyPair{
-		ARN:  ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindPlaybackKeyPair),
-		Name: value(in.Name),
-		Tags: ivs.Tags(in.Tags).Clone(),
-	}
-	if err := k.Tags.Validate(); err != nil {
+	k, err := p.newKeyPair(ctx, in)
+	if err != nil {
 		return nil, err
-	}
-	var err error
-	if k.PublicKey, k.Fingerprint, err = ivs.ParsePublicKey(in.PublicKeyMaterial); err != nil {
-		return nil, invalid(ctx, "publicKeyMaterial: "+err.Error())
 	}
 	limit := p.Quotas.Effective().PlaybackKeyPairs
 	if err := p.KeyPairs.Create(ctx, k, limit); ivs.CodeOf(err) == ivs.Conflict {
@@ -30,6 +22,23 @@ func (p *Plane) ImportPlaybackKeyPair(ctx context.Context, in *ivsapi.ImportPlay
 		return nil, cmp.Or(quotaError(err, k.ARN.Kind, limit), storeError(err, ""))
 	}
 	return &ivsapi.ImportPlaybackKeyPairOutput{KeyPair: new(keyPair(k))}, nil
+}
+
+// newKeyPair is the key pair that a request asks for.
+func (p *Plane) newKeyPair(ctx context.Context, in *ivsapi.ImportPlaybackKeyPairInput) (ivs.PlaybackKeyPair, error) {
+	k := ivs.PlaybackKeyPair{
+		ARN:  ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindPlaybackKeyPair),
+		Name: value(in.Name),
+		Tags: ivs.Tags(in.Tags).Clone(),
+	}
+	if err := k.Tags.Validate(); err != nil {
+		return k, err
+	}
+	var err error
+	if k.PublicKey, k.Fingerprint, err = ivs.ParsePublicKey(in.PublicKeyMaterial); err != nil {
+		return k, invalid(ctx, "publicKeyMaterial: "+err.Error())
+	}
+	return k, nil
 }
 
 // GetPlaybackKeyPair returns a playback key pair.

@@ -10,6 +10,22 @@ import (
 // CreateRecordingConfiguration makes a recording configuration. Whether it can
 // be used is found out meanwhile: it is answered as CREATING.
 func (p *Plane) CreateRecordingConfiguration(ctx context.Context, in *ivsapi.CreateRecordingConfigurationInput) (*ivsapi.CreateRecordingConfigurationOutput, error) {
+	c, err := p.newRecording(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Destinations.refuse(ctx, p.Addresses.Region, c.Destination.S3.Bucket); err != nil {
+		return nil, invalid(ctx, err.Error())
+	}
+	if err := create(ctx, p.Recordings, c, c.ARN.Kind, p.Quotas.Effective().RecordingConfigurations); err != nil {
+		return nil, err
+	}
+	p.Destinations.look()
+	return &ivsapi.CreateRecordingConfigurationOutput{RecordingConfiguration: new(recordingConfiguration(c))}, nil
+}
+
+// newRecording is the recording configuration that a request asks for.
+func (p *Plane) newRecording(ctx context.Context, in *ivsapi.CreateRecordingConfigurationInput) (ivs.RecordingConfiguration, error) {
 	c := ivs.RecordingConfiguration{
 		ARN:             ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindRecordingConfiguration),
 		Name:            value(in.Name),
@@ -31,20 +47,13 @@ func (p *Plane) CreateRecordingConfiguration(ctx context.Context, in *ivsapi.Cre
 		c.Renditions.Only = names[string](r.Renditions)
 	}
 	if err := c.Tags.Validate(); err != nil {
-		return nil, err
+		return c, err
 	}
 	if err := c.Validate(); err != nil {
-		return nil, invalid(ctx, err.Error())
+		return c, invalid(ctx, err.Error())
 	}
 	c.Complete()
-	if err := p.Destinations.refuse(ctx, p.Addresses.Region, c.Destination.S3.Bucket); err != nil {
-		return nil, invalid(ctx, err.Error())
-	}
-	if err := create(ctx, p.Recordings, c, c.ARN.Kind, p.Quotas.Effective().RecordingConfigurations); err != nil {
-		return nil, err
-	}
-	p.Destinations.look()
-	return &ivsapi.CreateRecordingConfigurationOutput{RecordingConfiguration: new(recordingConfiguration(c))}, nil
+	return c, nil
 }
 
 // GetRecordingConfiguration returns a recording configuration.

@@ -14,24 +14,42 @@ const restrictionPage = 1
 // CreatePlaybackRestrictionPolicy makes a policy about where channels may be
 // watched.
 func (p *Plane) CreatePlaybackRestrictionPolicy(ctx context.Context, in *ivsapi.CreatePlaybackRestrictionPolicyInput) (*ivsapi.CreatePlaybackRestrictionPolicyOutput, error) {
-	r := ivs.RestrictionPolicy{
-		ARN:       ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindPlaybackRestrictionPolicy),
-		Name:      value(in.Name),
-		Countries: in.AllowedCountries,
-		Origins:   in.AllowedOrigins,
-		Strict:    value(in.EnableStrictOriginEnforcement),
-		Tags:      ivs.Tags(in.Tags).Clone(),
-	}
-	if err := r.Tags.Validate(); err != nil {
+	r, err := p.newRestriction(ctx, in)
+	if err != nil {
 		return nil, err
-	}
-	if err := r.Validate(); err != nil {
-		return nil, invalid(ctx, err.Error())
 	}
 	if err := create(ctx, p.Restrictions, r, r.ARN.Kind, p.Quotas.Effective().PlaybackRestrictionPolicies); err != nil {
 		return nil, err
 	}
 	return &ivsapi.CreatePlaybackRestrictionPolicyOutput{PlaybackRestrictionPolicy: new(restrictionPolicy(r))}, nil
+}
+
+// newRestriction is the policy that a request asks for.
+func (p *Plane) newRestriction(ctx context.Context, in *ivsapi.CreatePlaybackRestrictionPolicyInput) (ivs.RestrictionPolicy, error) {
+	r := ivs.RestrictionPolicy{
+		ARN:    ivs.NewARN(p.Addresses.Region, p.Addresses.Account, ivs.KindPlaybackRestrictionPolicy),
+		Name:   value(in.Name),
+		Strict: value(in.EnableStrictOriginEnforcement),
+		Tags:   ivs.Tags(in.Tags).Clone(),
+	}
+	if err := r.Tags.Validate(); err != nil {
+		return r, err
+	}
+	return r, applyLists(ctx, in.AllowedCountries, in.AllowedOrigins, &r)
+}
+
+// applyLists sets the lists that are given.
+func applyLists(ctx context.Context, countries, origins []string, r *ivs.RestrictionPolicy) error {
+	if countries != nil {
+		r.Countries = countries
+	}
+	if origins != nil {
+		r.Origins = origins
+	}
+	if err := r.Validate(); err != nil {
+		return invalid(ctx, err.Error())
+	}
+	return nil
 }
 
 // GetPlaybackRestrictionPolicy returns a playback restriction policy.
@@ -63,16 +81,7 @@ func (p *Plane) UpdatePlaybackRestrictionPolicy(ctx context.Context, in *ivsapi.
 	r, err := update(ctx, p, p.Restrictions, in.ARN, ivs.KindPlaybackRestrictionPolicy, func(r *ivs.RestrictionPolicy) error {
 		set(&r.Name, in.Name)
 		set(&r.Strict, in.EnableStrictOriginEnforcement)
-		if in.AllowedCountries != nil {
-			r.Countries = in.AllowedCountries
-		}
-		if in.AllowedOrigins != nil {
-			r.Origins = in.AllowedOrigins
-		}
-		if err := r.Validate(); err != nil {
-			return invalid(ctx, err.Error())
-		}
-		return nil
+		return applyLists(ctx, in.AllowedCountries, in.AllowedOrigins, r)
 	})
 	if err != nil {
 		return nil, err

@@ -130,6 +130,7 @@ func newServer(store backend) *server {
 		Authenticate: func(*http.Request, []byte) (restjson.Identity, error) {
 			return restjson.Identity{AccessKey: "AK", Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/operator"}, nil
 		},
+		Check: s.plane.Check,
 		Fault: control.Fault,
 	}
 	return s

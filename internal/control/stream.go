@@ -51,10 +51,7 @@ func offline(arn ivs.ARN) error {
 
 // ListStreams lists what is live, the newest first.
 func (p *Plane) ListStreams(_ context.Context, in *ivsapi.ListStreamsInput) (*ivsapi.ListStreamsOutput, error) {
-	var health ivs.Health
-	if f := in.FilterBy; f != nil {
-		health = ivs.Health(value(f.Health))
-	}
+	health := healthFilter(in)
 	l, err := p.list("ListStreams", in.NextToken, in.MaxResults, streamPage, string(health))
 	if err != nil {
 		return nil, err
@@ -78,6 +75,14 @@ func (p *Plane) ListStreams(_ context.Context, in *ivsapi.ListStreamsInput) (*iv
 		}
 	}
 	return out, nil
+}
+
+// healthFilter is the health that is asked for, "" if any is good.
+func healthFilter(in *ivsapi.ListStreamsInput) ivs.Health {
+	if in.FilterBy == nil {
+		return ""
+	}
+	return ivs.Health(value(in.FilterBy.Health))
 }
 
 // A placed stream has its place in the list of streams, which does not change

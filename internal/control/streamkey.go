@@ -14,15 +14,11 @@ const streamKeyPage = 1
 
 // CreateStreamKey makes a stream key for a channel that has none.
 func (p *Plane) CreateStreamKey(ctx context.Context, in *ivsapi.CreateStreamKeyInput) (*ivsapi.CreateStreamKeyOutput, error) {
-	tags := ivs.Tags(in.Tags).Clone()
-	if err := tags.Validate(); err != nil {
-		return nil, err
-	}
 	channel, err := p.own(ctx, "channelArn", in.ChannelARN, ivs.KindChannel)
 	if err != nil {
 		return nil, err
 	}
-	k := ivs.NewStreamKey(channel, tags)
+	k := ivs.NewStreamKey(channel, ivs.Tags(in.Tags).Clone())
 	limit := p.Quotas.Effective().StreamKeys
 	if err := p.Store.CreateStreamKey(ctx, k, limit); err != nil {
 		return nil, cmp.Or(quotaError(err, ivs.KindStreamKey, limit), storeError(err, in.ChannelARN))

@@ -11,9 +11,6 @@ import (
 
 // TagResource adds tags to a resource, or overwrites them.
 func (p *Plane) TagResource(ctx context.Context, in *ivsapi.TagResourceInput) (*ivsapi.TagResourceOutput, error) {
-	if err := ivs.Tags(in.Tags).Validate(); err != nil {
-		return nil, err
-	}
 	return nil, p.retag(ctx, in.ResourceARN, func(t ivs.Tags) error {
 		maps.Copy(t, in.Tags)
 		return t.Validate()
@@ -62,6 +59,15 @@ func (p *Plane) ListTagsForResource(ctx context.Context, in *ivsapi.ListTagsForR
 
 // taggable reads the ARN of a resource of any kind.
 func (p *Plane) taggable(ctx context.Context, resource string) (ivs.ARN, error) {
+	a, err := taggable(ctx, resource)
+	if err != nil {
+		return ivs.ARN{}, err
+	}
+	return a, p.mine(ctx, a)
+}
+
+// taggable reads an ARN in the member resourceArn.
+func taggable(ctx context.Context, resource string) (ivs.ARN, error) {
 	op := restjson.OperationName(ctx)
 	a, err := ivs.ParseARN(resource)
 	if err != nil {
@@ -70,7 +76,7 @@ func (p *Plane) taggable(ctx context.Context, resource string) (ivs.ARN, error) 
 	switch a.Kind {
 	case ivs.KindChannel, ivs.KindStreamKey, ivs.KindPlaybackKeyPair, ivs.KindRecordingConfiguration,
 		ivs.KindPlaybackRestrictionPolicy, ivs.KindAdConfiguration:
-		return a, p.mine(ctx, a)
+		return a, nil
 	default:
 		return ivs.ARN{}, ivs.Errorf(ivs.Invalid, "%s.resourceArn: a %s cannot have tags", op, a.Kind)
 	}

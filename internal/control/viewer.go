@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"fmt"
 
 	"openivs/internal/api/ivsapi"
 	"openivs/internal/ivs"
@@ -29,7 +28,7 @@ func (p *Plane) BatchStartViewerSessionRevocation(ctx context.Context, in *ivsap
 	refused := make([]error, len(in.ViewerSessions))
 	for i, v := range in.ViewerSessions {
 		var err error
-		channels[i], err = p.own(ctx, fmt.Sprintf("viewerSessions[%d].channelArn", i), v.ChannelARN, ivs.KindChannel)
+		channels[i], err = p.own(ctx, sessionMember(i), v.ChannelARN, ivs.KindChannel)
 		if ivs.CodeOf(err) == ivs.Invalid {
 			return nil, err // one of bad form fails all
 		}

@@ -20,8 +20,9 @@ import (
 // A Handler serves the operations of an API. Its fields are set before the
 // first request and left alone afterwards.
 //
-// A request is routed, read, authenticated, decoded and validated, admitted and
-// then carried out; the first step that refuses it decides the answer.
+// A request is routed, read, authenticated, decoded and validated, checked,
+// admitted and then carried out; the first step that refuses it decides the
+// answer.
 type Handler struct {
 	// Operations are what a generated Operations function returns. Required.
 	Operations []Operation
@@ -35,6 +36,10 @@ type Handler struct {
 	// returns. Required. A Fault is answered as it stands, any other error as
 	// Fault translates it; the identity beside an error is a mere claim.
 	Authenticate func(r *http.Request, body []byte) (Identity, error)
+
+	// Check holds a request to the rules that the model does not state and the
+	// request alone decides. in is the operation's input. nil: there are none.
+	Check func(ctx context.Context, operation string, in any) error
 
 	// Admit says whether a well-formed request may be carried out: rights
 	// first, then rates. in is the operation's input. nil: every request may.
@@ -153,7 +158,13 @@ func (h *Handler) do(ctx context.Context, w http.ResponseWriter, r *http.Request
 	return op.serve(ctx, x, h.admit)
 }
 
+// admit takes a request whose members are valid one by one to its operation.
 func (h *Handler) admit(ctx context.Context, operation string, in any) error {
+	if h.Check != nil {
+		if err := h.Check(ctx, operation, in); err != nil {
+			return err
+		}
+	}
 	if h.Admit == nil {
 		return nil
 	}

@@ -261,6 +261,13 @@ func TestOrderOfChecks(t *testing.T) {
 		}
 		return restjson.Identity{}, unsigned
 	}
+	var against error = ivsapi.ValidationException("rules")
+	h.Check = func(_ context.Context, operation string, in any) error {
+		if got := in.(*ivsapi.GetChannelInput).ARN; operation != "GetChannel" || got != channelARN {
+			t.Errorf("checked %s %s", operation, got)
+		}
+		return against
+	}
 	h.Admit = func(_ context.Context, operation string, in any) error {
 		if got := in.(*ivsapi.GetChannelInput).ARN; operation != "GetChannel" || got != channelARN {
 			t.Errorf("admitted %s %s", operation, got)
@@ -275,6 +282,7 @@ func TestOrderOfChecks(t *testing.T) {
 		{"MissingAuthenticationTokenException", func() { unsigned = nil }},
 		{"ValidationException", func() { body = `{"arn":"x"}` }},
 		{"ValidationException", func() { body = `{"arn":"` + channelARN + `"}` }},
+		{"ValidationException", func() { against = nil }},
 		{"AccessDeniedException", func() { denied = nil }},
 		{"ResourceNotFoundException", func() { s.err = nil }},
 		{"", func() {}},

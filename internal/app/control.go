@@ -61,19 +61,21 @@ func (a *App) joinControl(ctx context.Context) error {
 	}
 	plane.Permit = guard.Permit
 	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{ivsapi.SigningName}, Lookup: a.lookup}
-	a.web = &web{
-		api: &restjson.Handler{
-			Operations: ivsapi.Operations(plane),
-			Claim:      func(r *http.Request) (restjson.Identity, error) { return claimed(signatures.Claim(r)) },
-			Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
-				return a.authenticate(signatures, r, body)
-			},
-			Check: plane.Check,
-			Admit: guard.Admit,
-			Fault: control.Fault,
-			Audit: a.auditor(ctx),
-			Log:   a.log,
+	api := &restjson.Handler{
+		Operations: ivsapi.Operations(plane),
+		Claim:      func(r *http.Request) (restjson.Identity, error) { return claimed(signatures.Claim(r)) },
+		Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
+			return a.authenticate(signatures, r, body)
 		},
+		Check: plane.Check,
+		Admit: guard.Admit,
+		Fault: control.Fault,
+		Audit: a.auditor(ctx),
+		Log:   a.log,
+	}
+	a.web = &web{
+		api:  api,
+		away: http.HandlerFunc(api.TurnAway),
 		playback: &playback.Server{
 			Streams:  a.streams,
 			Channels: a.db,

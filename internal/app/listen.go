@@ -63,10 +63,11 @@ func bound(lns []net.Listener) []netip.AddrPort {
 // A web routes HTTP requests to those who answer them.
 type web struct {
 	api      http.Handler
+	away     http.Handler // in place of api while the server stops
 	playback http.Handler
 	player   http.Handler
 
-	stopping atomic.Bool  // the API answers 503
+	stopping atomic.Bool  // the API turns away
 	watched  atomic.Int64 // unix seconds of the newest request of a viewer
 }
 
@@ -89,7 +90,7 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, player.Root):
 		h.player.ServeHTTP(w, r)
 	case h.stopping.Load():
-		unavailable(w)
+		h.away.ServeHTTP(w, r)
 	default:
 		h.api.ServeHTTP(w, r)
 	}
@@ -102,17 +103,6 @@ func (h *web) audience() bool {
 }
 
 const consolePath = "/console/"
-
-// unavailable tells a client of the API to come back, as AWS does.
-func unavailable(w http.ResponseWriter) {
-	const body = `{"message":"The server is stopping. Try again in a moment."}`
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Amzn-ErrorType", "ServiceUnavailableException")
-	w.Header().Set("Retry-After", "2")
-	w.Header().Set("Connection", "close")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write([]byte(body)) // the client is gone if this fails
-}
 
 func httpServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{

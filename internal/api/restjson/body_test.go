@@ -73,7 +73,7 @@ func flood(t *testing.T, c *http.Client, url string, n int) (refused int64) {
 				return // the server hung up before the answer could be read
 			}
 			defer res.Body.Close()
-			if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("X-Amzn-ErrorType") != "ServiceUnavailableException" {
+			if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("X-Amzn-ErrorType") != "ServiceUnavailable" {
 				t.Errorf("status %d, %s", res.StatusCode, res.Header.Get("X-Amzn-ErrorType"))
 			}
 			crowded.Add(1)

@@ -152,10 +152,12 @@ func tooLarge(limit int64) Fault {
 
 // crowded answers a body that there is no room for. SDKs try again.
 func crowded() Fault {
-	return Fault{
-		Name: "ServiceUnavailableException", Status: http.StatusServiceUnavailable,
-		Message: "Too many large requests are being read. Try again in a moment.",
-	}
+	return unavailable("Too many large requests are being read. Try again in a moment.")
+}
+
+// unavailable is the fault of what passes (API: Common Errors).
+func unavailable(message string) Fault {
+	return Fault{Name: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Message: message}
 }
 
 func aborted() Fault {

@@ -99,14 +99,43 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		h.succeed(w, x, op, c)
 	}
-	if h.Audit != nil {
-		h.Audit(&Record{
-			Operation: op, RequestID: c.requestID, At: at, Caller: c.caller, Request: r,
-			Input: x.input, Output: x.output, Fault: fault,
-		})
-	}
+	h.record(&Record{
+		Operation: op, RequestID: c.requestID, At: at, Caller: c.caller, Request: r,
+		Input: x.input, Output: x.output, Fault: fault,
+	})
 	x.letGo(h)
 	h.exchanges.put(x)
+}
+
+// TurnAway answers a request while the server stops: the client is to come back,
+// on another connection. Nothing of the request but its head is looked at.
+func (h *Handler) TurnAway(w http.ResponseWriter, r *http.Request) {
+	h.once.Do(h.index)
+	c := &call{requestID: NewID(), gzip: acceptsGzip(r.Header)}
+	x := h.exchanges.get()
+	defer h.exchanges.put(x)
+	op, _ := h.route(r)
+	if op != nil {
+		c.operation = op.Name
+	}
+	at, fault := time.Now(), unavailable("The server is stopping. Try again in a moment.")
+	head := w.Header()
+	head["Retry-After"] = []string{"2"}
+	head["Connection"] = []string{"close"}
+	h.refuse(w, x, c, fault)
+	if op == nil {
+		return
+	}
+	if h.Claim != nil {
+		c.caller, _ = h.Claim(r) // whether it may be true is no matter here
+	}
+	h.record(&Record{Operation: op, RequestID: c.requestID, At: at, Caller: c.caller, Request: r, Fault: fault})
+}
+
+func (h *Handler) record(r *Record) {
+	if h.Audit != nil {
+		h.Audit(r)
+	}
 }
 
 func (h *Handler) index() {

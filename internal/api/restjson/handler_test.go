@@ -386,3 +386,34 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerThatStopsTurnsAway(t *testing.T) {
+	h := handler(new(service))
+	h.Claim = func(*http.Request) (restjson.Identity, error) {
+		return restjson.Identity{AccessKey: "AKIACLAIM"}, errors.New("not believed")
+	}
+	var records []restjson.Record
+	h.Audit = func(r *restjson.Record) { records = append(records, *r) }
+	away := func(target string) *httptest.ResponseRecorder {
+		return call(http.HandlerFunc(h.TurnAway), "POST", target, getChannel)
+	}
+	w := away("/GetChannel")
+	got := w.Header()
+	for name, want := range map[string]string{
+		"X-Amzn-ErrorType": "ServiceUnavailable", "Retry-After": "2", "Connection": "close", "Cache-Control": "no-store, no-cache", "Content-Type": "application/json",
+	} {
+		if got.Get(name) != want {
+			t.Errorf("%s: %q, want %q", name, got.Get(name), want)
+		}
+	}
+	if w.Code != 503 || got.Get("X-Amzn-RequestId") == "" || message(t, w.Body.Bytes()) == "" {
+		t.Errorf("%d %v %s, want 503 with an id and a message", w.Code, got, w.Body)
+	}
+	if len(records) != 1 || records[0].Operation.Name != "GetChannel" || records[0].Fault.Name != "ServiceUnavailable" ||
+		records[0].Caller.AccessKey != "AKIACLAIM" || records[0].RequestID != got.Get("X-Amzn-RequestId") {
+		t.Errorf("records %+v, want one of the request", records)
+	}
+	if w := away("/Nothing"); w.Code != 503 || w.Header().Get("X-Amzn-ErrorType") != "ServiceUnavailable" || len(records) != 1 {
+		t.Errorf("an unknown path: %d %v, %d records", w.Code, w.Header(), len(records))
+	}
+}

@@ -75,7 +75,8 @@ func (a *App) joinControl(ctx context.Context) error {
 	}
 	a.web = &web{
 		api:  api,
-		away: http.HandlerFunc(api.TurnAway),
+		away: api.TurnAway("The server is stopping. Try again in a moment."),
+		full: api.TurnAway("Too many large requests are being served. Try again in a moment."),
 		playback: &playback.Server{
 			Streams:  a.streams,
 			Channels: a.db,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"openivs/internal/console"
+	"openivs/internal/limit"
 	"openivs/internal/playback"
 	"openivs/internal/player"
 )
@@ -23,7 +24,6 @@ const (
 	headTimeout = 10 * time.Second // for a request's head to arrive
 	idleTimeout = 2 * time.Minute  // between requests of a connection
 	apiTimeout  = time.Minute      // for a request of the API, from its head to its answer's last byte
-	maxHead     = 32 << 10         // bytes of a request's head
 	keepAlive   = 30 * time.Second // between probes of a silent connection
 )
 
@@ -64,15 +64,23 @@ func bound(lns []net.Listener) []netip.AddrPort {
 type web struct {
 	api      http.Handler
 	away     http.Handler // in place of api while the server stops
+	full     http.Handler // for who is one too many
 	playback http.Handler
 	player   http.Handler
 
-	stopping atomic.Bool  // the API turns away
+	stopping atomic.Bool // the API turns away
+	heads    limit.Counter
 	watched  atomic.Int64 // unix seconds of the newest request of a viewer
 }
 
 // ServeHTTP serves one request.
 func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	leave, ok := room(&h.heads, r)
+	if !ok {
+		h.full.ServeHTTP(w, r)
+		return
+	}
+	defer leave()
 	if playback.Serves(r.URL.Path) {
 		if now := time.Now().Unix(); h.watched.Load() != now {
 			h.watched.Store(now)

@@ -90,6 +90,14 @@ func text(s Shape, n int) string {
 	return out
 }
 
+// longest is a string that takes as many bytes as the shape allows.
+func longest(s Shape) string {
+	if letters := strings.Repeat("𠀀", int(*s.Max)); len(s.Enum) == 0 && (s.Pattern == "" || whole(s.Pattern).MatchString(letters)) {
+		return letters
+	}
+	return text(s, int(*s.Max))
+}
+
 // values are values at and beyond the limits of a shape, of every wrong type
 // too. Those of what a shape is made of are among them.
 func values(m *Model, shape string) []value {
@@ -188,6 +196,9 @@ func lists(m *Model, s Shape) []value {
 	}
 	if s.Max != nil {
 		out = append(out, value{"as many elements as may be", repeat(*s.Max), true}, value{"too many elements", repeat(*s.Max + 1), false})
+	}
+	if e := m.shape(s.Member); s.Max != nil && e.Type == "string" && e.Max != nil {
+		out = append(out, value{"as many of the longest as may be", slices.Repeat([]any{longest(e)}, int(*s.Max)), true})
 	}
 	out = append(out, value{"a null element", []any{null}, false})
 	for _, e := range values(m, s.Member) {

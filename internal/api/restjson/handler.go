@@ -107,9 +107,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.exchanges.put(x)
 }
 
-// TurnAway answers a request while the server stops: the client is to come back,
-// on another connection. Nothing of the request but its head is looked at.
-func (h *Handler) TurnAway(w http.ResponseWriter, r *http.Request) {
+// TurnAway returns what answers requests that cannot be served now, with a
+// message for people: the client is to come back, on another connection. Nothing
+// of a request but its head is looked at.
+func (h *Handler) TurnAway(message string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.turnAway(w, r, unavailable(message)) })
+}
+
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, fault Fault) {
 	h.once.Do(h.index)
 	c := &call{requestID: NewID(), gzip: acceptsGzip(r.Header)}
 	x := h.exchanges.get()
@@ -118,8 +123,7 @@ func (h *Handler) TurnAway(w http.ResponseWriter, r *http.Request) {
 	if op != nil {
 		c.operation = op.Name
 	}
-	at, fault := time.Now(), unavailable("The server is stopping. Try again in a moment.")
-	head := w.Header()
+	at, head := time.Now(), w.Header()
 	head["Retry-After"] = []string{"2"}
 	head["Connection"] = []string{"close"}
 	h.refuse(w, x, c, fault)

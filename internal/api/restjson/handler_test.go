@@ -387,7 +387,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 }
 
-func TestAServerThatStopsTurnsAway(t *testing.T) {
+func TestWhoCannotBeServedNowIsTurnedAway(t *testing.T) {
 	h := handler(new(service))
 	h.Claim = func(*http.Request) (restjson.Identity, error) {
 		return restjson.Identity{AccessKey: "AKIACLAIM"}, errors.New("not believed")
@@ -395,7 +395,7 @@ func TestAServerThatStopsTurnsAway(t *testing.T) {
 	var records []restjson.Record
 	h.Audit = func(r *restjson.Record) { records = append(records, *r) }
 	away := func(target string) *httptest.ResponseRecorder {
-		return call(http.HandlerFunc(h.TurnAway), "POST", target, getChannel)
+		return call(h.TurnAway("later"), "POST", target, getChannel)
 	}
 	w := away("/GetChannel")
 	got := w.Header()
@@ -406,7 +406,7 @@ func TestAServerThatStopsTurnsAway(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got.Get(name), want)
 		}
 	}
-	if w.Code != 503 || got.Get("X-Amzn-RequestId") == "" || message(t, w.Body.Bytes()) == "" {
+	if w.Code != 503 || got.Get("X-Amzn-RequestId") == "" || message(t, w.Body.Bytes()) != "later" {
 		t.Errorf("%d %v %s, want 503 with an id and a message", w.Code, got, w.Body)
 	}
 	if len(records) != 1 || records[0].Operation.Name != "GetChannel" || records[0].Fault.Name != "ServiceUnavailable" ||

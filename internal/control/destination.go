@@ -21,15 +21,20 @@ type Destinations struct {
 	Log   *slog.Logger                          // nil: nothing is logged
 
 	// Probe says why recordings cannot be stored in a bucket: fs.ErrNotExist if
-	// it is missing or elsewhere, fs.ErrPermission if it is not ours. Required.
+	// it is missing or elsewhere, fs.ErrPermission if it is not ours. Any other
+	// error may pass. Required.
 	Probe func(ctx context.Context, bucket string) error
 
-	Timeout time.Duration // of one probe; 0: 15 s
-	Pause   time.Duration // before asking a store that is away again; 0: 5 s
+	Timeout  time.Duration // of one probe; 0: 15 s
+	Patience time.Duration // with a bucket that cannot be reached; 0: 20 s
+	Pause    time.Duration // before asking a store that is away again; 0: 5 s
 
 	once  sync.Once
 	asked chan struct{} // holds one: there may be something to look at
 }
+
+// probePause is how long a bucket that could not be reached is left alone.
+const probePause = 2 * time.Second
 
 // maxProbes is how many buckets are probed at once. Further ones wait.
 const maxProbes = 8
@@ -57,12 +62,17 @@ func (d *Destinations) refuse(ctx context.Context, region, bucket string) error 
 	if region == strictRegion {
 		return nil
 	}
-	err := d.probe(ctx, bucket)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if unusable(d.probe(ctx, bucket)) {
 		return errors.New("destinationConfiguration.s3.bucketName: " + bucket +
 			" must be a bucket of the same account, in the region " + region)
 	}
 	return nil
+}
+
+// unusable reports whether a probe's error says that the bucket is of no use, and
+// not that it could not be reached.
+func unusable(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 func (d *Destinations) probe(ctx context.Context, bucket string) error {
@@ -129,7 +139,7 @@ func (d *Destinations) creating(ctx context.Context) ([]ivs.RecordingConfigurati
 // decide probes the destination of a configuration and stores the outcome.
 func (d *Destinations) decide(ctx context.Context, c ivs.RecordingConfiguration) {
 	bucket, state := c.Destination.S3.Bucket, ivs.RecordingActive
-	if err := d.probe(ctx, bucket); err != nil {
+	if err := d.find(ctx, bucket); err != nil {
 		if ctx.Err() != nil {
 			return // it was cut off, which says nothing
 		}
@@ -149,6 +159,24 @@ func (d *Destinations) decide(ctx context.Context, c ivs.RecordingConfiguration)
 		case <-time.After(d.pause()):
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// find probes a bucket until it answers or patience is at an end: what fails on
+// the way there may pass, and the outcome is for ever.
+func (d *Destinations) find(ctx context.Context, bucket string) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Patience, 20*time.Second))
+	defer cancel()
+	for {
+		err := d.probe(ctx, bucket)
+		if err == nil || unusable(err) {
+			return err
+		}
+		select {
+		case <-time.After(probePause):
+		case <-ctx.Done():
+			return err
 		}
 	}
 }

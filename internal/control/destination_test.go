@@ -63,11 +63,41 @@ func TestWhatWasLeftCreatingIsLookedAt(t *testing.T) {
 		arns := creating(t, r, "good", "missing", "foreign", "away")
 		stop := running(t, &control.Destinations{Store: r, Probe: probe})
 		synctest.Wait()
-		stop()
 		wantState(t, r, arns[0], ivs.RecordingActive)
-		for _, arn := range arns[1:] {
+		for _, arn := range arns[1:3] {
 			wantState(t, r, arn, ivs.RecordingCreateFailed)
 		}
+		sleep(20*time.Second - 1)
+		wantState(t, r, arns[3], ivs.RecordingCreating)
+		sleep(1)
+		synctest.Wait()
+		wantState(t, r, arns[3], ivs.RecordingCreateFailed)
+		stop()
+	})
+}
+
+// What keeps a bucket from being reached may pass; only what the bucket itself
+// says is for ever.
+func TestABucketThatIsAwayForAMomentIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(memory).tables().recordings
+		arns := creating(t, r, "good")
+		probes := 0
+		stop := running(t, &control.Destinations{Store: r, Probe: func(context.Context, string) error {
+			if probes++; probes <= 2 {
+				return errors.New("connection refused")
+			}
+			return nil
+		}})
+		synctest.Wait()
+		wantState(t, r, arns[0], ivs.RecordingCreating)
+		sleep(10 * time.Second)
+		synctest.Wait()
+		wantState(t, r, arns[0], ivs.RecordingActive)
+		if probes != 3 {
+			t.Errorf("the bucket was probed %d times, want until it was there", probes)
+		}
+		stop()
 	})
 }
 
@@ -86,7 +116,7 @@ func TestAProbeIsBounded(t *testing.T) {
 		synctest.Wait()
 		wantState(t, r, arns[0], ivs.RecordingCreating)
 		wantState(t, r, arns[1], ivs.RecordingActive)
-		sleep(15 * time.Second)
+		sleep(20 * time.Second)
 		synctest.Wait()
 		wantState(t, r, arns[0], ivs.RecordingCreateFailed)
 		stop()

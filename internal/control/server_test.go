@@ -116,7 +116,7 @@ func newServer(store backend) *server {
 		Restrictions: tables.restrictions,
 		Ads:          tables.ads,
 		KeyPairs:     tables.pairs,
-		Destinations: &control.Destinations{Store: tables.recordings, Probe: probe},
+		Destinations: &control.Destinations{Store: tables.recordings, Probe: probe, Patience: time.Millisecond},
 		Live:         s.live,
 		Audience:     s.live,
 		Addresses: ivs.Addresses{

@@ -78,7 +78,7 @@ func (s *Snapshot) version() int64 {
 
 // skippable is how many segments a delta update leaves out.
 func (s *Snapshot) skippable() (n int) {
-	if !s.inParts() || s.Ended {
+	if !s.inParts() || s.Ended || s.gaps() > 0 {
 		return 0
 	}
 	rest := s.total - s.elapsed + s.Open.length()
@@ -103,13 +103,13 @@ func (s *Segment) length() (d media.Ticks) {
 
 // render writes the playlist, a number of segments skipped.
 func (s *Snapshot) render(skipped int) []byte {
-	b := make([]byte, 0, 700+len(s.Segments)*bytesPerEntry+s.listedParts()*bytesPerPart)
+	b := make([]byte, 0, 700+(len(s.Segments)+int(s.gaps()))*bytesPerEntry+s.listedParts()*bytesPerPart)
 	b = s.appendHead(b)
 	if skipped > 0 {
 		b = appendInt(b, "#EXT-X-SKIP:SKIPPED-SEGMENTS=", int64(skipped))
 	}
 	rest := s.total - s.elapsed + s.Open.length()
-	var init *Init
+	b, init := s.appendGaps(b)
 	for i, seg := range s.Segments {
 		if i < skipped {
 			b = seg.appendBreaks(b) // which are never skipped
@@ -153,7 +153,7 @@ func (s *Snapshot) appendHead(b []byte) []byte {
 	}
 	first := s.next
 	if len(s.Segments) > 0 {
-		first = s.Segments[0].MSN
+		first = s.Segments[0].MSN - s.gaps()
 	}
 	b = appendInt(b, "#EXT-X-MEDIA-SEQUENCE:", first)
 	if s.discontinuities > 0 {
@@ -170,11 +170,7 @@ func (s *Snapshot) appendSegment(b []byte, seg *Segment, init *Init, rest media.
 	if seg.Discontinuity {
 		b = append(b, "#EXT-X-DISCONTINUITY\n"...)
 	}
-	if seg.Init != nil && seg.Init != init {
-		b = append(b, `#EXT-X-MAP:URI="`...)
-		b = s.appendURI(b, Place{Kind: InitSection, Number: seg.Init.First})
-		b = append(b, "\"\n"...)
-	}
+	b = s.appendMap(b, seg.Init, init)
 	b = append(b, seg.before...)
 	if s.inParts() && rest-seg.Duration < partsWithin*media.TicksOf(s.Target) {
 		for i, p := range seg.Parts {
@@ -182,6 +178,17 @@ func (s *Snapshot) appendSegment(b []byte, seg *Segment, init *Init, rest media.
 		}
 	}
 	return append(b, seg.after...)
+}
+
+// appendMap writes what is needed before a segment, unless the one before needs
+// the same.
+func (s *Snapshot) appendMap(b []byte, init, before *Init) []byte {
+	if init == nil || init == before {
+		return b
+	}
+	b = append(b, `#EXT-X-MAP:URI="`...)
+	b = s.appendURI(b, Place{Kind: InitSection, Number: init.First})
+	return append(b, "\"\n"...)
 }
 
 func (s *Snapshot) appendPart(b []byte, at Place, p Part) []byte {

@@ -65,6 +65,7 @@ type adBreak struct {
 type Position struct {
 	MSN             int64         // of the next segment; 0: the channel never had one
 	Limit           int64         // MSNs end before this; 0: there is no end
+	Gap             int64         // MSNs before it that no segment has, at most MaxGap: a server ended here
 	Discontinuities int64         // before the next segment
 	Target          time.Duration // EXT-X-TARGETDURATION of the stream before; 0: not known
 }

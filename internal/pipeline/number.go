@@ -10,13 +10,13 @@ import (
 const reserved = 1 << 18
 
 // position returns where the numbers of a channel's next stream begin. They
-// follow those of the last stream; those of a server that was killed are left
-// out, used or not.
+// follow those of the last stream; those of an earlier server are left out, used
+// or not, and some more, which stand for what its viewers missed.
 func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
 	b.mu.Lock()
 	at, known := b.numbers[channel]
 	if _, live := b.channels[channel]; live {
-		at.MSN, at.Discontinuities = at.Limit, at.Limit // the stream may still use those
+		at.MSN, at.Discontinuities, at.Gap = at.Limit, at.Limit, 0 // the stream may still use those
 	}
 	b.mu.Unlock()
 	if b.Reserve == nil {
@@ -27,7 +27,7 @@ func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
 			return hls.Position{}, err
 		}
 		if first != at.Limit {
-			at.MSN, at.Discontinuities = first, first // never more than numbers
+			at.MSN, at.Discontinuities, at.Gap = first+hls.MaxGap, first, hls.MaxGap // never more breaks than numbers
 		}
 		at.Limit = first + 2*reserved
 	}
@@ -47,6 +47,6 @@ func (b *Builder) goesOn(channel ivs.ARN, next hls.Position) {
 	if next.MSN <= at.MSN || next.MSN > at.Limit {
 		return // nothing was published, or a newer stream has the channel
 	}
-	at.MSN, at.Discontinuities, at.Target = next.MSN, next.Discontinuities, next.Target
+	at.MSN, at.Discontinuities, at.Target, at.Gap = next.MSN, next.Discontinuities, next.Target, 0
 	b.numbers[channel] = at
 }

@@ -2,6 +2,9 @@ package pipeline_test
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +67,34 @@ func TestNumbersAreNeverUsedAgain(t *testing.T) {
 	}
 	if db.used > 7 {
 		t.Errorf("the database was asked %d times for 9 streams", db.used)
+	}
+}
+
+// TestGapsStandForWhatAServerMissed opens streams in low latency after the end of
+// a stream, and of a server.
+func TestGapsStandForWhatAServerMissed(t *testing.T) {
+	db := &numbers{next: map[ivs.ARN]int64{}}
+	next := int64(0) // after what is used
+	for life := range 2 {
+		b := &pipeline.Builder{Reserve: db.reserve}
+		for i := range 2 {
+			s := session(fmt.Sprint("st-", life, i))
+			s.Channel.Channel.Container, s.Channel.Channel.Latency = ivs.FragmentedMP4, ivs.LatencyLow
+			p := open(t, b, s)
+			write(t, p, mediatest.Plain(t).Units(5*time.Second))
+			snap := window(t, b, s.StreamID)
+			_, after, _ := strings.Cut(string(snap.Playlist(false)), "#EXT-X-MEDIA-SEQUENCE:")
+			line, _, _ := strings.Cut(after, "\n")
+			first, err := strconv.ParseInt(line, 10, 64)
+			gaps := strings.Count(after, "#EXT-X-GAP\n")
+			if want := 20 * life * (1 - i); err != nil || gaps != want || first < next || first+int64(gaps) != snap.Segments[0].MSN {
+				t.Errorf("life %d, stream %d: %d gaps from %d, used were those before %d\n%s", life, i, gaps, first, next, after)
+			}
+			if err := p.Close(true); err != nil {
+				t.Fatal(err)
+			}
+			next = window(t, b, s.StreamID).Next()
+		}
 	}
 }
 

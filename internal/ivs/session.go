@@ -2,6 +2,7 @@ package ivs
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,12 @@ const streamIDTail = 22 // characters after "st-1"
 
 // NewStreamID returns the id of a new session.
 func NewStreamID() string { return "st-1" + RandomID(streamIDTail) }
+
+// IsStreamID reports whether s has the form of a session's id.
+func IsStreamID(s string) bool {
+	tail, ok := strings.CutPrefix(s, "st-1")
+	return ok && len(tail) == streamIDTail && strings.Trim(tail, base62) == ""
+}
 
 // StartTime is Stream Start's time, and Session Created's until that has happened.
 func (s Session) StartTime() time.Time {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"openivs/internal/hls"
+	"openivs/internal/ivs"
 )
 
 // sealedAge is how long a cache may keep media that not everybody may watch:
@@ -41,6 +42,10 @@ func (s *Server) media(w *patient, r *http.Request, at hls.Place) {
 		}
 		if announced(window, snap, at.Number) {
 			s.growing(w, r, window, at)
+			return
+		}
+		if window.Gapped(at.Number) { // there are players that do not know what a gap is
+			unmade(w, r, at)
 			return
 		}
 	}
@@ -150,6 +155,12 @@ func (s *Server) grown(w *patient, r *http.Request, window *hls.Window, at hls.P
 		return
 	}
 	unmade(w, r, at)
+}
+
+// lost reports whether a segment of an unknown stream may be one that a server
+// announced which is no more: a player asks for it when it finds this one.
+func (s *Server) lost(at hls.Place) bool {
+	return at.Kind == hls.WholeSegment && ivs.IsStreamID(at.Stream) && s.Audience.clock() <= recovery
 }
 
 // unmade answers for what was announced and will never be: a refusal would be an

@@ -161,10 +161,15 @@ func (s *Server) offline(w http.ResponseWriter, r *http.Request, arn ivs.ARN) {
 	}
 }
 
-// window finds a rendition of a stream that may be watched, or refuses.
+// window finds the rendition that a place is in if it may be watched, or answers
+// that there is none.
 func (s *Server) window(w http.ResponseWriter, r *http.Request, at hls.Place) (*hls.Window, bool) {
 	stream, snapshot, ok := s.Streams.Stream(at.Stream)
-	if !ok {
+	switch {
+	case !ok && s.lost(at):
+		unmade(w, r, at)
+		return nil, false
+	case !ok:
 		refuse(w, r, offline)
 		return nil, false
 	}

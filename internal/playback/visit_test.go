@@ -268,6 +268,61 @@ func TestViewersSurviveARestart(t *testing.T) {
 	}
 }
 
+// TestWhatALostServerAnnouncedIsNoError asks for what the playlists of a server
+// that is no more may have named.
+func TestWhatALostServerAnnouncedIsNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBooth(t, 0)
+		p := b.publish(ivs.NewStreamID(), 9*time.Second, false)
+		b.expect(0, "at the start")
+		other := ivs.NewStreamID()
+		ask := func(what string, status int) {
+			t.Helper()
+			w := b.do("GET", "/v1/segment/"+what)
+			if w.Code != status || status == 200 && (w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store") {
+				t.Errorf("%s: %d with %d bytes, %q; want %d", what, w.Code, w.Body.Len(), w.Header().Get("Cache-Control"), status)
+			}
+		}
+		ask(other+"/source/7.ts", 200)
+		ask(other+"/source/7.mp4", 200)
+		ask(other+"/source/part-7.mp4", 404)
+		ask(other+"/source/init-7.mp4", 404)
+		ask("st-1short/source/7.ts", 404)
+		<-time.After(2*time.Minute + time.Second)
+		ask(other+"/source/7.ts", 404)
+		b.close(p)
+	})
+}
+
+// TestGapsAreNoError asks for the segments that a playlist says are not there, as
+// players do that do not know what a gap is.
+func TestGapsAreNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBooth(t, 0)
+		b.builder.Reserve = func(ivs.ARN, int64) (int64, error) { return 1000, nil } // another server had those before
+		ch := channel("live", false)
+		ch.Container, ch.Latency = ivs.FragmentedMP4, ivs.LatencyLow
+		p, err := b.builder.Open(ivs.Session{StreamID: "st-1a", Channel: ivs.Snapshot{Channel: ch}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.send(p, 9*time.Second)
+		text := b.do("GET", b.ticketed()).Body.String()
+		gaps := strings.Split(text, "#EXT-X-GAP\n")[1:]
+		if len(gaps) != 20 {
+			t.Fatalf("%d gaps\n%s", len(gaps), text)
+		}
+		for _, gap := range gaps {
+			_, path, _ := strings.Cut(gap, "../../segment/")
+			path, _, _ = strings.Cut(path, "\n")
+			if w := b.do("GET", "/v1/segment/"+path); w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: %d with %d bytes", path, w.Code, w.Body.Len())
+			}
+		}
+		b.close(p)
+	})
+}
+
 func TestTheSameTicketWatchesTheNextStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBooth(t, 0)

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -376,8 +377,10 @@ func TestWhatIsSaidToALiveStream(t *testing.T) {
 	if err != nil || len(str(made.AdBreakId)) != 12 {
 		t.Errorf("InsertAdBreak: %v, %v", made, err)
 	}
+	asked := time.Now()
 	_, err = insert()
 	wantError[*types.ConflictException](t, "another break", err)
+	ch.showsBreak(str(made.AdBreakId), asked)
 
 	revoke := &ivs.StartViewerSessionRevocationInput{ChannelArn: &ch.arn, ViewerId: aws.String("viewer"), ViewerSessionVersionsLessThanOrEqualTo: 3}
 	if _, err := s.ivs.StartViewerSessionRevocation(t.Context(), revoke); err != nil {
@@ -403,6 +406,27 @@ func TestWhatIsSaidToALiveStream(t *testing.T) {
 	}
 	if got := str(event(t, over, "Ad Break Inserted").Type); got != "IVS Ad Break State Change" {
 		t.Errorf("the break's event is of type %q", got)
+	}
+}
+
+var breakTag = regexp.MustCompile(`#EXT-X-DATERANGE:ID="stitched-ad-\d+-30000000000",CLASS="live-video-net-stitched-ad",` +
+	`START-DATE="([^"]+)",DURATION=30\.000,X-NET-LIVE-VIDEO-AD-AD-BREAK-ID="([^"]+)"\n`)
+
+// showsBreak waits until the playlist shows an ad break of 30 s, which begins some
+// ten seconds after it was asked for.
+func (c channel) showsBreak(id string, asked time.Time) {
+	c.t.Helper()
+	_, _, master := fetch(c.t, c.playback)
+	variant := firstURI(c.t, c.playback, master)
+	var found []string
+	until(c.t, overIn, "the playlist shows the break", func() (bool, string) {
+		_, _, text := fetch(c.t, variant)
+		found = breakTag.FindStringSubmatch(text)
+		return found != nil, text
+	})
+	begins, err := time.Parse(time.RFC3339, found[1])
+	if lead := begins.Sub(asked); err != nil || found[2] != id || lead < 8*time.Second || lead > 14*time.Second {
+		c.t.Errorf("break %s begins %v after the call, %v; want %s 10 s after it", found[2], lead, err, id)
 	}
 }
 

@@ -122,8 +122,14 @@ func (p *Plane) InsertAdBreak(ctx context.Context, in *ivsapi.InsertAdBreakInput
 	case ivs.Conflict:
 		return nil, ivs.Errorf(ivs.Conflict, "Channel: %s has an ad break under way", c.ARN)
 	default:
-		return &ivsapi.InsertAdBreakOutput{AdBreakID: &b.ID}, storeError(err, in.ChannelARN)
+		if err != nil {
+			return nil, storeError(err, in.ChannelARN)
+		}
 	}
+	if err := p.Live.PutAdBreak(c.ARN, b); err != nil {
+		return nil, offline(c.ARN) // it has ended since
+	}
+	return &ivsapi.InsertAdBreakOutput{AdBreakID: &b.ID}, nil
 }
 
 // adConfiguration is an ad configuration as the API answers it.

@@ -24,4 +24,7 @@ type Live interface {
 	// PutMetadata puts a payload into a channel's stream where its media is now.
 	// ivs.NotLive if there is none.
 	PutMetadata(ctx context.Context, channel ivs.ARN, payload ivs.Secret) error
+	// PutAdBreak has a channel's stream show where an ad break begins, when its
+	// media is there. ivs.NotLive if the break's stream is over.
+	PutAdBreak(channel ivs.ARN, b ivs.AdBreak) error
 }

@@ -141,7 +141,7 @@ func (s *script) run(t *testing.T, sec section) {
 		s.plane.Addresses.Region = sec.head[1]
 	case "put":
 		put := s.live.payload[parseARN(t, sec.head[1])]
-		if want := sec.head[2]; len(put) == 0 || put[len(put)-1] != want {
+		if want := s.expand(sec.head[2]); len(put) == 0 || put[len(put)-1] != want {
 			t.Errorf("line %d: put %q, want %q at last", sec.line, put, want)
 		}
 	case "revoked":

@@ -56,6 +56,11 @@ func (l *sessions) PutMetadata(_ context.Context, channel ivs.ARN, payload ivs.S
 	return nil
 }
 
+// PutAdBreak notes the break's id as what was put.
+func (l *sessions) PutAdBreak(channel ivs.ARN, b ivs.AdBreak) error {
+	return l.PutMetadata(context.Background(), channel, ivs.Secret(b.ID))
+}
+
 func (l *sessions) Stop(_ context.Context, channel ivs.ARN) error {
 	if l.stop != nil {
 		return l.stop(channel)

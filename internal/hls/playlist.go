@@ -109,10 +109,11 @@ func (s *Snapshot) render(skipped int) []byte {
 		b = appendInt(b, "#EXT-X-SKIP:SKIPPED-SEGMENTS=", int64(skipped))
 	}
 	rest := s.total - s.elapsed + s.Open.length()
+	b = appendBreaks(b, s.running)
 	b, init := s.appendGaps(b)
 	for i, seg := range s.Segments {
 		if i < skipped {
-			b = seg.appendBreaks(b) // which are never skipped
+			b = appendBreaks(b, seg.breaks) // which are never skipped
 		} else {
 			b = s.appendSegment(b, seg, init, rest)
 			init = seg.Init
@@ -246,7 +247,7 @@ func (s *Snapshot) appendReports(b []byte) []byte {
 // write makes the lines of a segment that are the same in every playlist.
 func (s *Segment) write(w *Window) {
 	b := make([]byte, 0, bytesPerEntry)
-	b = s.appendBreaks(b)
+	b = appendBreaks(b, s.breaks)
 	b = append(b, "#EXT-X-PROGRAM-DATE-TIME:"...)
 	b = s.Date.UTC().AppendFormat(b, dateForm)
 	b = append(b, '\n')
@@ -265,9 +266,9 @@ func (s *Segment) write(w *Window) {
 	s.before, s.after = b[:n:n], b[n:]
 }
 
-// appendBreaks writes the ad breaks that begin in a segment.
-func (s *Segment) appendBreaks(b []byte) []byte {
-	for _, a := range s.breaks {
+// appendBreaks writes ad breaks.
+func appendBreaks(b []byte, breaks []adBreak) []byte {
+	for _, a := range breaks {
 		b = append(b, `#EXT-X-DATERANGE:ID="stitched-ad-`...)
 		b = strconv.AppendInt(b, a.date.Unix(), 10)
 		b = append(b, '-')

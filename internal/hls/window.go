@@ -111,6 +111,7 @@ type Snapshot struct {
 	window          *Window
 	next            int64       // MSN of what is being made or will be
 	left            []*Segment  // no longer listed but still served, oldest first
+	running         []adBreak   // that began in segments no longer listed, and reach into those that are
 	size            int64       // bytes of Segments, Open and left
 	discontinuities int64       // EXT-X-DISCONTINUITY tags that have left the playlist
 	elapsed         media.Ticks // media before Segments[0]
@@ -308,7 +309,7 @@ func (s *Snapshot) follow() *Snapshot {
 	return &Snapshot{
 		Facts: s.Facts, Target: s.Target, PartTarget: s.PartTarget,
 		Segments: s.Segments, Open: s.Open, Ended: s.Ended, Away: s.Away,
-		window: s.window, next: s.next, left: s.left, size: s.size,
+		window: s.window, next: s.next, left: s.left, running: s.running, size: s.size,
 		discontinuities: s.discontinuities, elapsed: s.elapsed, total: s.total,
 		replaced: make(chan struct{}),
 	}
@@ -404,8 +405,19 @@ func (s *Snapshot) trim() {
 		if oldest.Discontinuity {
 			s.discontinuities++
 		}
+		s.keepBreaks(oldest.breaks)
 		s.forget()
 	}
+}
+
+// keepBreaks keeps what reaches into the playlist of the ad breaks that began
+// before it, among them those of the segment that left it last.
+func (s *Snapshot) keepBreaks(more []adBreak) {
+	if len(s.running)+len(more) == 0 {
+		return
+	}
+	from, all := s.Segments[0].Date, slices.Concat(s.running, more) // another array: older snapshots have the old
+	s.running = slices.DeleteFunc(all, func(a adBreak) bool { return !a.date.Add(a.Length).After(from) })
 }
 
 // forget drops what left the playlist too long ago or takes too much room.

@@ -92,6 +92,11 @@ func (l *live) WriteUnit(u media.Unit) error {
 	l.meter.Observe(u)
 	if u.Track.Kind == media.Video {
 		l.position = u.DTS
+		if l.adBreak.ID != "" && !u.At.Before(l.adBreak.Start) {
+			if err := l.mark(u); err != nil {
+				return l.fail(err)
+			}
+		}
 	}
 	if err := l.pipe.WriteUnit(u); err != nil {
 		return l.fail(err)

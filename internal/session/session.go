@@ -34,6 +34,7 @@ type live struct {
 	remote  string
 	excess  int          // by how many sessions this one is too many; 0: it is let in
 	data    *media.Track // of metadata
+	ads     *media.Track // of ad breaks
 	pipe    Pipeline
 
 	// Shared with the publisher's goroutine and with whoever stops the session.
@@ -55,6 +56,7 @@ type live struct {
 
 	feed     sync.Mutex  // held while a unit is written; after it, pipe is none
 	position media.Ticks // of the newest picture; guarded by feed
+	adBreak  ivs.AdBreak // whose time has not come, with an id; guarded by feed
 
 	// Owned by the session's goroutine.
 	rec     *record
@@ -79,6 +81,7 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		id:      s.StreamID,
 		remote:  q.Remote,
 		data:    &media.Track{Kind: media.Data, Codec: media.ID3},
+		ads:     &media.Track{Kind: media.Data, Codec: media.AdMarker},
 		pipe:    none{},
 		ended:   make(chan struct{}),
 		done:    make(chan struct{}),

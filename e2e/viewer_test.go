@@ -144,13 +144,11 @@ const (
 
 // TestPlayersGoOnAfterARestart has players watch while the server goes away and
 // comes back, and the encoder a while after it: they go on by themselves, with
-// their own defaults.
+// their own defaults. hls.js asks a server that is away three times in three
+// seconds: a busy machine that takes longer to start one proves nothing.
 func TestPlayersGoOnAfterARestart(t *testing.T) {
-	t.Parallel()
-	watched := []showing{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}}
-	if *soak {
-		watched = append(watched, showing{tsNormal, "hls"}, showing{mp4Normal, "hls"})
-	}
+	onlySoak(t)
+	watched := []showing{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}, {tsNormal, "hls"}, {mp4Normal, "hls"}}
 	signals := []os.Signal{syscall.SIGTERM, syscall.SIGKILL}
 	s := serve(t)
 	b := chromium(t)

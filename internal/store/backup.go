@@ -131,7 +131,8 @@ func (b *backupWriter) end() error {
 
 // Restore reads a backup into an empty database of either engine. It is refused
 // if the database holds anything, if the backup is damaged, of another schema or
-// sealed under another master key; then nothing has changed.
+// sealed under another master key; then nothing has changed. Media sequence numbers
+// that were reserved after the backup was made are not reserved again.
 func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 	files, err := schema.Steps()
 	if err != nil {
@@ -150,6 +151,9 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 			return err
 		}
 		if err := in.flush(ctx); err != nil {
+			return err
+		}
+		if err := skipNumbers(ctx, tx); err != nil {
 			return err
 		}
 		var proof []byte

@@ -7,6 +7,16 @@ import (
 	"openivs/internal/ivs"
 )
 
+// numberStep is how many media sequence numbers of each channel are left out when
+// a backup is restored: more than can have been reserved since it was made.
+const numberStep = 1 << 30
+
+// skipNumbers leaves out those that were reserved after a backup was made.
+func skipNumbers(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE counters SET value = value + $1 WHERE name LIKE 'numbers %'`, numberStep)
+	return err
+}
+
 // ReserveNumbers returns the first of n media sequence numbers of a channel that
 // were never reserved, and reserves them. They outlive the channel, whose ARN
 // is never used again.

@@ -138,6 +138,12 @@ var flashes = []int{5, 22, 51, 74, 111, 124, 155, 174, 215} // and again after c
 // again in what is played.
 func TestSoundAndPictureAreTogether(t *testing.T) {
 	t.Parallel()
+	flashAndBeep(t, serve(t))
+}
+
+// flashAndBeep watches the first rendition of a server's stream.
+func flashAndBeep(t *testing.T, s *running) {
+	t.Helper()
 	var picture, sound []string
 	for _, n := range flashes {
 		picture = append(picture, fmt.Sprintf("between(n,%d,%d)", n, n+2))
@@ -148,7 +154,6 @@ func TestSoundAndPictureAreTogether(t *testing.T) {
 		"-f", "lavfi", "-i", "aevalsrc='if("+strings.Join(sound, "+")+",0.8*sin(2*PI*1000*t),0)':s=48000",
 		"-t", strconv.Itoa(clipSeconds), "-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", "-g", strconv.Itoa(flashFPS),
 		"-b:v", "300k", "-c:a", "aac", "-b:a", "96k")
-	s := serve(t)
 	ch := s.channel(t)
 	stream(t, inspect(t, file), ch.rtmp())
 	ch.live()

@@ -51,8 +51,9 @@ type Server struct {
 }
 
 // Start runs a program's serve on dir/data and returns when it is ready. Unless
-// args say otherwise, it listens on a free port of the loopback interface and
-// holds no caller back.
+// args say otherwise, it listens on a free port of the loopback interface, holds
+// no caller back and transcodes nothing: what is about the stream as sent should
+// not take the processor time of a ladder.
 func Start(ctx context.Context, program, dir string, args ...string) (*Server, error) {
 	s := &Server{Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "openivs.log"), exited: make(chan struct{})}
 	log, err := os.OpenFile(s.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -66,6 +67,9 @@ func Start(ctx context.Context, program, dir string, args ...string) (*Server, e
 	}
 	if !slices.Contains(args, "--api-rates") {
 		args = append(args, "--api-rates", "off")
+	}
+	if !slices.Contains(args, "--transcode") {
+		args = append(args, "--transcode", "off")
 	}
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log

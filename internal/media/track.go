@@ -44,6 +44,9 @@ type Picture struct {
 	Level         byte     // level_idc, ten times the level
 	Width, Height int      // pixels, cropping applied
 	Framerate     float64  // frames per second by the VUI's timing; 0: not stated
+	HighChroma    bool     // 4:2:2 or 4:4:4
+	Deep          bool     // more than 8 bits
+	Interlaced    bool     // pictures may be of two fields
 }
 
 // Sound is what an AudioSpecificConfig says (ISO/IEC 14496-3, 1.6.2.1).

@@ -116,7 +116,7 @@ func (b *Builder) pipeline(s ivs.Session, window *hls.Window) *Pipeline {
 		snapshot: s.Channel,
 		stream:   hls.NewStream(s.StreamID, window),
 		playable: make(chan struct{}),
-		packager: hls.Packager{Window: window, Target: b.Target, Plan: new(hls.Plan)},
+		packager: hls.Packager{Window: window, Target: b.target(s), Plan: new(hls.Plan)},
 	}
 	if b.Transcode != nil && s.Channel.Channel.Type != ivs.Basic {
 		p.opening = new(opening)
@@ -125,6 +125,15 @@ func (b *Builder) pipeline(s ivs.Session, window *hls.Window) *Pipeline {
 	}
 	p.stream.Grow(p.listen(p.packager.Plan))
 	return p
+}
+
+// target is how long the segments of a session are: what its encoder says of its
+// keyframes counts where they are not ours.
+func (b *Builder) target(s ivs.Session) time.Duration {
+	if s.KeyEvery > 0 && !s.Channel.Channel.Type.Advanced() {
+		return s.KeyEvery
+	}
+	return b.Target
 }
 
 // listen makes the rendition of the source's audio alone, which is made for those

@@ -61,6 +61,7 @@ func (l *live) encoderGone(e *ending) {
 	}
 	s.LastMedia = l.mediaTime()
 	s.Reason = reason(e.cause)
+	l.endEvent(e.cause, e.at)
 	s.IngestEnded = l.rec.note(ivs.StreamStateChange, ivs.SessionEnded, e.at)
 	if s.Started.IsZero() {
 		s.Ended = s.IngestEnded

@@ -63,8 +63,12 @@ func (l *live) SetTracks(tracks []*media.Track) {
 		l.facts.tracks = slices.Clone(tracks)
 	}
 	l.facts.mu.Unlock()
-	if !same {
-		l.notice()
+	if same {
+		return
+	}
+	l.notice()
+	if err := inspect(tracks); err != nil {
+		l.stop(err)
 	}
 }
 

@@ -61,6 +61,7 @@ type live struct {
 	// Owned by the session's goroutine.
 	rec     *record
 	rates   health.Sampler
+	pace    pace
 	fps     framerate
 	visible bool // in the roster
 }
@@ -72,6 +73,7 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		Recording: rec,
 		Protocol:  q.Protocol,
 		Created:   now(),
+		KeyEvery:  keyframeInterval(q.Query),
 	}
 	log := r.log().With("channel", ch.ARN.String(), "session", s.StreamID)
 	return &live{
@@ -218,6 +220,7 @@ func (l *live) judge(at time.Time) {
 		return
 	}
 	r := l.rates.Sample(at, t)
+	l.measure(at, t, r)
 	if l.fps.take(at, r) {
 		l.refresh()
 	}

@@ -14,6 +14,10 @@ const firstPipe = 3
 // threads: with one the slowest stage of a stream would be slower than live.
 const threadsFrom = 40e6
 
+// overshoot is what x264 makes of a hundred bits that it is asked for, as it cannot
+// look ahead.
+const overshoot = 103
+
 // isolation is what every child is told first: it may read and write pipes and
 // nothing else, asks nobody, and says what goes wrong.
 func isolation() []string {
@@ -54,7 +58,7 @@ func filters(g Rung) string {
 
 // x264 is what the encoder is told.
 func x264(g Rung, keyEvery time.Duration) []string {
-	rate := strconv.FormatInt(g.Video, 10)
+	rate := strconv.FormatInt(g.Video*100/overshoot, 10)
 	threads := "1"
 	if float64(g.Width*g.Height)*g.Framerate > threadsFrom {
 		threads = "2"

@@ -10,7 +10,7 @@ import (
 
 // politeness is how far children stand back behind the server, which carries
 // every stream (setpriority(2)).
-const politeness = 5
+const politeness = 2
 
 // confine has the child be the first of a process group of its own, which dies
 // with us, and inherit nothing that we were started with by mistake.

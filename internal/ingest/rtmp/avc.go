@@ -96,6 +96,10 @@ func parseSPS(pic *media.Picture, nalu []byte) error {
 	if pic.Width <= 0 || pic.Height <= 0 {
 		return errors.New("sequence parameter set: the picture has no possible size")
 	}
+	const yuv420 = 1
+	pic.HighChroma = sps.ChromaFormatIdc > yuv420
+	pic.Deep = sps.BitDepthLumaMinus8 > 0 || sps.BitDepthChromaMinus8 > 0
+	pic.Interlaced = !sps.FrameMbsOnlyFlag
 	if fps := sps.FPS(); fps > 0 && fps <= maxFramerate && !math.IsNaN(fps) {
 		pic.Framerate = fps
 	}

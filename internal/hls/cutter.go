@@ -400,12 +400,13 @@ func (c *cutter) close(end media.Ticks) {
 		c.declared = c.declare(seg)
 	}
 	c.counted.add(seg, c.frames, c.target)
+	average := rate(c.counted.bits, c.counted.span)
 	c.window.publish(&seg, c.declared, c.parts.length, Facts{
 		Video:     c.video,
 		Audio:     c.audio,
 		Framerate: framerate(c.video, c.counted.frames, c.counted.span),
-		Peak:      c.counted.peak,
-		Average:   rate(c.counted.bits, c.counted.span),
+		Peak:      max(c.counted.peak, average),
+		Average:   average,
 	})
 	c.seg.MSN++
 }

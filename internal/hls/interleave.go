@@ -3,9 +3,11 @@ package hls
 import "openivs/internal/media"
 
 const (
-	// maxHold is how long pictures wait for the audio that belongs before them,
-	// in media time. After that the audio counts as absent, until it comes back.
+	// maxHold is the longest that pictures wait for the audio that belongs before
+	// them, in media time, and minHold how long they do where audio was never
+	// late. After that the audio counts as absent, until it comes back.
 	maxHold = 3 * media.Clock / 2
+	minHold = media.Clock / 2
 	// maxHeldPictures and maxHeldBytes bound the same wait where the encoder's
 	// clock does not move: pictures go on without audio.
 	maxHeldPictures = 512
@@ -25,6 +27,7 @@ type interleaver struct {
 	newest       media.Ticks // DTS of the newest picture put in
 	delay        media.Ticks // PTS-DTS of the last keyframe that came out
 	reached      media.Ticks // when the picture that came out last is shown
+	late         media.Ticks // how far audio was behind the newest picture, at most
 	absent       bool        // there is no audio to wait for
 }
 
@@ -36,6 +39,7 @@ func (q *interleaver) putVideo(u media.Unit) {
 
 func (q *interleaver) putAudio(u media.Unit) {
 	q.absent = false
+	q.late = max(q.late, q.newest-u.PTS)
 	q.audio.push(u)
 	if q.audio.len() > maxHeldAudio {
 		q.audio.pop()
@@ -86,7 +90,8 @@ func (q *interleaver) coming(known *media.Track) *media.Track {
 
 // waiting reports whether a picture has to wait for audio.
 func (q *interleaver) waiting(v *media.Unit) bool {
-	if !q.absent && q.newest-v.DTS < maxHold && q.video.len() <= maxHeldPictures && q.pictures <= maxHeldBytes {
+	hold := min(max(minHold, 2*q.late), maxHold)
+	if !q.absent && q.newest-v.DTS < hold && q.video.len() <= maxHeldPictures && q.pictures <= maxHeldBytes {
 		return true
 	}
 	q.absent = true

@@ -185,7 +185,7 @@ func (p *Packager) breakAt(dts media.Ticks) error {
 		p.segments.plan.reach(p.timeline, dts-media.Clock*3600) // nothing of it yet
 	}
 	old := p.queue
-	p.queue = interleaver{absent: old.absent}
+	p.queue = interleaver{absent: old.absent, late: old.late}
 	for _, list := range [2]*queue{&old.audio, &p.ahead} {
 		for list.len() > 0 {
 			if u := list.pop(); near(u.PTS, dts) {

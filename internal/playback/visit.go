@@ -68,7 +68,7 @@ func (s *Server) find(in visit, rendition string) (*hls.Window, failure) {
 	}
 	window.Want()
 	switch snap := window.Snapshot(); {
-	case !snap.Within(in.rights.most):
+	case snap.Playable() && !snap.Within(in.rights.most):
 		return nil, forbidden
 	case snap.Playable():
 		return window, 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -410,6 +411,57 @@ func TestOtherResourcesAreRememberedUntilTheyChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	reads(3, "")
+}
+
+// pairs are a table of playback key pairs that counts reads.
+type pairs struct {
+	control.Resources[ivs.PlaybackKeyPair]
+
+	list  []ivs.PlaybackKeyPair
+	reads int
+}
+
+func (p *pairs) List(context.Context, int64, int) (ivs.Page[ivs.PlaybackKeyPair], error) {
+	p.reads++
+	return ivs.Page[ivs.PlaybackKeyPair]{Items: p.list}, nil
+}
+
+func (p *pairs) Create(_ context.Context, k ivs.PlaybackKeyPair, _ int) error {
+	p.list = append(slices.Clip(p.list), k)
+	return nil
+}
+
+func (p *pairs) Delete(context.Context, ivs.ARN, func(bool) error) error {
+	p.list = nil
+	return nil
+}
+
+func TestAllAreRememberedUntilOneComesOrGoes(t *testing.T) {
+	_, s := open()
+	p := new(pairs)
+	r := recent.KeyPairs(s, p)
+	expect := func(what string, want, reads int) {
+		t.Helper()
+		for range 3 {
+			if got, err := r.All(t.Context()); err != nil || len(got) != want {
+				t.Errorf("%s: %d, %v, want %d", what, len(got), err, want)
+			}
+		}
+		if p.reads != reads {
+			t.Errorf("%s: read %d times, want %d", what, p.reads, reads)
+		}
+	}
+	expect("at first", 0, 1)
+	for n := 1; n <= 2; n++ {
+		if err := r.Create(t.Context(), ivs.PlaybackKeyPair{}, 3); err != nil {
+			t.Fatal(err)
+		}
+		expect("one more", n, 1+n)
+	}
+	if err := r.Delete(t.Context(), ivs.ARN{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	expect("after they went", 0, 4)
 }
 
 func BenchmarkChannel(b *testing.B) {

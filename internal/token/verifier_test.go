@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -51,9 +52,7 @@ func keysOf(tb testing.TB, list ...*ecdsa.PrivateKey) *Keys {
 func signed(tb testing.TB, k *ecdsa.PrivateKey, more map[string]any) string {
 	tb.Helper()
 	claims := map[string]any{"aws:channel-arn": arn, "exp": time.Now().Add(5 * time.Minute).Unix()}
-	for name, v := range more {
-		claims[name] = v
-	}
+	maps.Copy(claims, more)
 	text, err := Sign(k, claims)
 	if err != nil {
 		tb.Fatal(err)

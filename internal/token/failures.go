@@ -54,7 +54,7 @@ func (b *bucket) fill(now time.Time) {
 	b.at = now
 }
 
-// spent reports whether take would count no failure.
+// spent reports whether an address failed too often.
 func (f *failures) spent(from netip.Addr, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,23 +63,11 @@ func (f *failures) spent(from netip.Addr, now time.Time) bool {
 	return b.left < 1
 }
 
-// take counts a failure, unless there were too many, and reports whether it did.
-func (f *failures) take(from netip.Addr, now time.Time) bool {
+// count counts a failure.
+func (f *failures) count(from netip.Addr, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b := f.find(from, now)
 	b.fill(now)
-	if b.left < 1 {
-		return false
-	}
-	b.left--
-	return true
-}
-
-// give takes back a failure that was none.
-func (f *failures) give(from netip.Addr) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	b := f.find(from, time.Now())
-	b.left = min(failBurst, b.left+1)
+	b.left = max(b.left-1, 0)
 }

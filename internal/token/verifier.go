@@ -73,10 +73,9 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 		return Claims{}, err
 	}
 	if !known {
-		if good, err = v.verify(ctx, p, keys, from); err != nil {
+		if good, err = v.verify(ctx, sum, p, keys, from); err != nil {
 			return Claims{}, err
 		}
-		v.remember(verdict{sum: sum, keys: keys.id, good: good})
 	}
 	if !good {
 		return Claims{}, ErrBadSign
@@ -84,26 +83,30 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 	return p.claims, nil
 }
 
-// verify reports whether a signature is good, when it is its turn.
-func (v *Verifier) verify(ctx context.Context, p *parsed, keys *Keys, from netip.Addr) (bool, error) {
-	if !v.failures.take(from, time.Now()) {
-		return false, ErrTooMany
-	}
+// verify reports whether a signature is good, when it is its turn. Many good tokens
+// may wait from one address, and what became known of it meanwhile counts.
+func (v *Verifier) verify(ctx context.Context, sum [sha256.Size]byte, p *parsed, keys *Keys, from netip.Addr) (bool, error) {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
 	case v.turns <- struct{}{}:
 	case <-late.C:
-		v.failures.give(from)
 		return false, ErrBusy
 	case <-ctx.Done():
 		return false, ErrBusy
 	}
-	good := keys.signed(p)
-	<-v.turns
-	if good {
-		v.failures.give(from)
+	defer func() { <-v.turns }()
+	if good, known := v.known(sum, keys); known {
+		return good, nil
 	}
+	if v.failures.spent(from, time.Now()) {
+		return false, ErrTooMany
+	}
+	good := keys.signed(p)
+	if !good {
+		v.failures.count(from, time.Now())
+	}
+	v.remember(verdict{sum: sum, keys: keys.id, good: good})
 	return good, nil
 }
 

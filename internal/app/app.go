@@ -53,6 +53,7 @@ type App struct {
 	db           *store.DB
 	key          *seal.Key
 	history      *recent.History
+	remembered   *recent.Store // of db, with history
 	streams      *pipeline.Builder
 	audience     *playback.Audience
 	viewing      viewing

@@ -32,6 +32,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	a.db, a.key, a.history = db, key, recent.NewHistory(db)
+	a.remembered = recent.New(db, a.history)
 	a.steps.add("close the database", databaseLimit, func(context.Context) error { return db.Close() })
 	return ensureCredentials(ctx, a.cfg.Data, db, a.log)
 }
@@ -39,14 +40,13 @@ func (a *App) openDatabase(ctx context.Context) error {
 // joinControl joins the API, its operations and the viewers' door to one HTTP
 // server.
 func (a *App) joinControl(ctx context.Context) error {
-	remembered := recent.New(a.db, a.history)
-	restrictions := recent.Restrictions(remembered, a.db.RestrictionPolicies())
-	keyPairs := recent.KeyPairs(remembered, a.db.PlaybackKeyPairs())
+	restrictions := recent.Restrictions(a.remembered, a.db.RestrictionPolicies())
+	keyPairs := recent.KeyPairs(a.remembered, a.db.PlaybackKeyPairs())
 	plane := &control.Plane{
-		Store:        remembered,
-		Recordings:   a.db.RecordingConfigurations(),
+		Store:        a.remembered,
+		Recordings:   a.destinations.Store,
 		Restrictions: restrictions,
-		Ads:          recent.Ads(remembered, a.db.AdConfigurations()),
+		Ads:          recent.Ads(a.remembered, a.db.AdConfigurations()),
 		KeyPairs:     keyPairs,
 		Live:         a.sessions,
 		Audience:     a.audience,

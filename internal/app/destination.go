@@ -13,6 +13,7 @@ import (
 	"openivs/internal/config"
 	"openivs/internal/control"
 	"openivs/internal/ivs"
+	"openivs/internal/recent"
 	"openivs/internal/record"
 )
 
@@ -53,7 +54,7 @@ func (a *App) joinRecording(ctx context.Context) error {
 		return err
 	}
 	a.destinations = &control.Destinations{
-		Store: a.db.RecordingConfigurations(),
+		Store: recent.Recordings(a.remembered, a.db.RecordingConfigurations()),
 		Probe: func(ctx context.Context, bucket string) error { return open(bucket).Probe(ctx) },
 		Log:   a.log,
 	}

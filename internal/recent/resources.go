@@ -41,6 +41,14 @@ func KeyPairs(s *Store, r control.Resources[ivs.PlaybackKeyPair]) *Resources[ivs
 	})
 }
 
+// Recordings does the same for recording configurations.
+func Recordings(s *Store, r control.Resources[ivs.RecordingConfiguration]) *Resources[ivs.RecordingConfiguration] {
+	return remember(s, ivs.KindRecordingConfiguration, r, func(c ivs.RecordingConfiguration) ivs.RecordingConfiguration {
+		c.Tags = tags(c.Tags)
+		return c
+	})
+}
+
 func remember[T any](s *Store, k ivs.Kind, r control.Resources[T], withTags func(T) T) *Resources[T] {
 	out := &Resources[T]{store: r, withTags: withTags}
 	s.others[k] = out.change

@@ -2,10 +2,10 @@
 // some other resources, so that reading them again costs no query.
 //
 // It is right only where all changes go through it: in the server that owns the
-// database. Resources and their tags are changed by the API alone, sessions by
-// those who publish, too. Recording configurations, whose state changes by
-// itself, are not among what is remembered. It keeps nothing that is not in the
-// database.
+// database. Resources and their tags are changed by the API, sessions by those who
+// publish, too, and the state of recording configurations by control.Destinations,
+// which therefore has the same Resources as the API. It keeps nothing that is not
+// in the database.
 package recent
 
 import (

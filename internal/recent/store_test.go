@@ -473,3 +473,52 @@ func BenchmarkChannel(b *testing.B) {
 		}
 	}
 }
+
+// A configurations is a table with one recording configuration, whose reads are
+// counted.
+type configurations struct {
+	control.Resources[ivs.RecordingConfiguration] // what is not there panics
+
+	v     ivs.RecordingConfiguration
+	reads int
+}
+
+func (c *configurations) Get(context.Context, ivs.ARN) (ivs.RecordingConfiguration, error) {
+	c.reads++
+	return c.v, nil
+}
+
+func (c *configurations) Update(_ context.Context, _ ivs.ARN, change func(*ivs.RecordingConfiguration) error) (ivs.RecordingConfiguration, error) {
+	err := change(&c.v)
+	return c.v, err
+}
+
+func TestRecordingConfigurationsAreRememberedUntilTheirStateChanges(t *testing.T) {
+	_, s := open()
+	arn := ivs.ARN{Service: "ivs", Region: "r", Account: "1", Kind: ivs.KindRecordingConfiguration, ID: "p"}
+	c := &configurations{v: ivs.RecordingConfiguration{ARN: arn, State: ivs.RecordingCreating, Tags: ivs.Tags{}}}
+	r := recent.Recordings(s, c)
+	for i, step := range []struct {
+		change func() error
+		state  ivs.RecordingState
+	}{
+		{func() error { return nil }, ivs.RecordingCreating},
+		{func() error { // as control.Destinations does
+			_, err := r.Update(t.Context(), arn, func(v *ivs.RecordingConfiguration) error { v.State = ivs.RecordingActive; return nil })
+			return err
+		}, ivs.RecordingActive},
+		{func() error { return s.UpdateTags(t.Context(), arn, func(ivs.Tags) error { return nil }) }, ivs.RecordingActive},
+	} {
+		if err := step.change(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if v, err := r.Get(t.Context(), arn); err != nil || v.State != step.state {
+				t.Errorf("Get = %+v, %v; want %s", v, err, step.state)
+			}
+		}
+		if c.reads != i+1 {
+			t.Errorf("%d reads after %d changes, want one each", c.reads, i)
+		}
+	}
+}

@@ -43,14 +43,16 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	stores := withPostgres(t)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		for _, b := range backends {
+		for _, b := range stores {
 			t.Run(name+"/"+b.name, func(t *testing.T) {
+				t.Parallel()
 				s := &script{server: newServer(b.open(t)), names: map[string]string{}, streams: map[string]*ivs.Session{}}
 				for _, sec := range sections(t, string(text)) {
 					s.run(t, sec)

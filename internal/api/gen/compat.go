@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -34,69 +30,6 @@ func readNotes(file string, m *Model) (map[string]string, error) {
 	return notes, nil
 }
 
-// A source is what a package's source code says it does with the generated one.
-type source struct {
-	methods map[string]bool // of Plane: the operations that have a handler
-	sets    map[string]bool // Type.Field that a literal of a generated type sets
-	selects map[string]bool // names of fields and methods that are selected
-}
-
-// readSource reads the package in dir, but for its tests.
-func readSource(dir string) (*source, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		return nil, err
-	}
-	s := &source{methods: make(map[string]bool), sets: make(map[string]bool), selects: make(map[string]bool)}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return nil, err
-		}
-		ast.Inspect(f, s.see)
-	}
-	return s, nil
-}
-
-func (s *source) see(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.FuncDecl:
-		if receives(n, "Plane") {
-			s.methods[n.Name.Name] = true
-		}
-	case *ast.SelectorExpr:
-		s.selects[n.Sel.Name] = true
-	case *ast.CompositeLit:
-		t, ok := n.Type.(*ast.SelectorExpr)
-		if !ok {
-			break
-		}
-		for _, e := range n.Elts {
-			if kv, ok := e.(*ast.KeyValueExpr); ok {
-				if key, ok := kv.Key.(*ast.Ident); ok {
-					s.sets[t.Sel.Name+"."+key.Name] = true
-				}
-			}
-		}
-	}
-	return true
-}
-
-func receives(fn *ast.FuncDecl, receiver string) bool {
-	if fn.Recv == nil {
-		return false
-	}
-	t := fn.Recv.List[0].Type
-	if star, ok := t.(*ast.StarExpr); ok {
-		t = star.X
-	}
-	id, ok := t.(*ast.Ident)
-	return ok && id.Name == receiver
-}
-
 // A compat writes the page that says what this version does of the API.
 type compat struct {
 	*plan
@@ -104,6 +37,7 @@ type compat struct {
 	source *source           // of the operations
 	notes  map[string]string // by Shape.member
 	shown  *evidence
+	untold []string // members without a test
 
 	clients map[string]gap
 }
@@ -126,8 +60,8 @@ func readClients(file string) (map[string]gap, error) {
 	return clients, nil
 }
 
-// page writes the whole of it.
-func (c *compat) page() []byte {
+// page writes the whole of it. A member that is there and has no test is an error.
+func (c *compat) page() ([]byte, error) {
 	available := 0
 	for _, op := range c.operations {
 		if c.source.methods[op.name] {
@@ -148,7 +82,7 @@ func (c *compat) page() []byte {
 	}
 	c.line("The last column says which tests show it, read from the tests themselves:\n")
 	c.line("- `NAME.txtar`, `NAME.golden`: requests and answers as they are on the wire, in")
-	c.line("  `internal/control/testdata`, on SQLite and on PostgreSQL (`TestScripts`)")
+	c.line("  `internal/control/testdata`, in memory, on SQLite and on PostgreSQL (`TestScripts`)")
 	c.line("- `scenario`: `e2e/sdk/scenario.json`, which the AWS SDKs for Go and JavaScript, boto3")
 	c.line("  and the AWS CLI of Debian go through (`TestEveryOperation`)")
 	c.line("- besides, every member of every request is sent at and beyond each of its limits, and")
@@ -176,7 +110,10 @@ func (c *compat) page() []byte {
 		}
 	}
 	c.gaps()
-	return slices.Clone(c.Bytes())
+	if len(c.untold) > 0 {
+		return nil, fmt.Errorf("no test shows %s", strings.Join(c.untold, ", "))
+	}
+	return slices.Clone(c.Bytes()), nil
 }
 
 func (c *compat) status(operation string) string {
@@ -252,6 +189,9 @@ func (c *compat) row(first string, s *structure, f field, available bool, tests 
 	state := "not available"
 	if available {
 		state = cmp.Or(c.notes[s.shape+"."+f.member], c.state(s, f))
+		if tests == "" {
+			c.untold = append(c.untold, s.shape+"."+f.member)
+		}
 	}
 	star := ""
 	if f.required {
@@ -267,7 +207,7 @@ func (c *compat) row(first string, s *structure, f field, available bool, tests 
 // state says what the source code does with a member.
 func (c *compat) state(s *structure, f field) string {
 	switch {
-	case c.source.sets[s.name+"."+f.name], c.source.selects[f.name]:
+	case c.source.knows[s.name+"."+f.name]:
 		return "done"
 	case c.asked(s):
 		return "accepted, has no effect"

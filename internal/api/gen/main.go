@@ -63,7 +63,7 @@ func (o options) writeCompat(p *plan) error {
 	if err != nil {
 		return err
 	}
-	src, err := readSource(o.service)
+	src, err := readSource(o.service, o.out)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,11 @@ func (o options) writeCompat(p *plan) error {
 		return err
 	}
 	c := &compat{plan: p, file: new(file), source: src, notes: notes, shown: shown, clients: clients}
-	return os.WriteFile(o.compat, c.page(), 0o644)
+	page, err := c.page()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.compat, page, 0o644)
 }
 
 // files writes the generated package.

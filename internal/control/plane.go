@@ -47,19 +47,22 @@ func (p *Plane) own(ctx context.Context, member, arn string, kind ivs.Kind) (ivs
 	return a, p.mine(ctx, a)
 }
 
-// mine reports an error unless a is an ARN that this server could have issued.
+// mine reports an error unless a is an ARN that this server could have issued. In a
+// batch, too, the right comes before what is there.
 func (p *Plane) mine(ctx context.Context, a ivs.ARN) error {
-	switch {
-	case a.Account != p.Addresses.Account:
+	if a.Account != p.Addresses.Account {
 		return ivs.Errorf(ivs.Denied, "User: %s is not authorized to perform: ivs:%s on resource: %s",
 			restjson.Caller(ctx).ARN, restjson.OperationName(ctx), a)
-	case a.Region != p.Addresses.Region || a.Service != "ivs":
-		return missing(a.String())
-	case p.Permit != nil:
-		return p.Permit(ctx, a)
-	default:
-		return nil
 	}
+	if p.Permit != nil {
+		if err := p.Permit(ctx, a); err != nil {
+			return err
+		}
+	}
+	if a.Region != p.Addresses.Region || a.Service != "ivs" {
+		return missing(a.String())
+	}
+	return nil
 }
 
 // missing is the error about a resource that does not exist.

@@ -80,6 +80,7 @@ func (c *compat) page() ([]byte, error) {
 		c.line("is validated. %d of them are available. The others answer", available)
 		c.line("`ValidationException` (400), `<Operation> is not available in this version of openivs`.\n")
 	}
+	c.line("A body is read as JSON whatever `Content-Type` says, or if there is none.\n")
 	c.line("The last column says which tests show it, read from the tests themselves:\n")
 	c.line("- `NAME.txtar`, `NAME.golden`: requests and answers as they are on the wire, in")
 	c.line("  `internal/control/testdata`, in memory, on SQLite and on PostgreSQL (`TestScripts`)")

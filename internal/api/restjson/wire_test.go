@@ -46,6 +46,8 @@ func TestFormsOfRequests(t *testing.T) {
 		{"as SDKs send it", length + "Content-Type: application/json\r\n", getChannel},
 		{"without a content type", length, getChannel},
 		{"with a charset", length + "Content-Type: application/json; charset=utf-8\r\n", getChannel},
+		{"as curl sends it", length + "Content-Type: application/x-www-form-urlencoded\r\n", getChannel},
+		{"with a type that is none", length + "Content-Type: nonsense\r\n", getChannel},
 		{"with another type", length + "Content-Type: application/x-amz-json-1.1\r\n", getChannel},
 		{"in chunks", "Transfer-Encoding: chunked\r\n", "8\r\n" + getChannel[:8] + "\r\n" + fmt.Sprintf("%x\r\n", len(getChannel)-8) + getChannel[8:] + "\r\n0\r\n\r\n"},
 	} {

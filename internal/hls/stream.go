@@ -82,6 +82,14 @@ func (s *Stream) Size() (n int64) {
 	return n
 }
 
+// Shed lets go of the media of a stream that ended. Its playlists still tell of the
+// end.
+func (s *Stream) Shed() {
+	for _, w := range s.all() {
+		w.shed()
+	}
+}
+
 // Next is where the numbers of the channel's next stream begin: after those of
 // every rendition.
 func (s *Stream) Next() (p Position) {

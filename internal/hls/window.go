@@ -41,7 +41,7 @@ type Segment struct {
 	Init          *Init       // what is needed before it; nil if all is in it
 	Parts         []Part      // nil if it was made whole; their data is that of the segment
 	FirstPart     int64       // number of Parts[0]; parts are numbered through the stream
-	Data          []byte      // nil while it is being made
+	Data          []byte      // nil while it is being made, and when there is no more room for it
 
 	breaks        []adBreak
 	before, after []byte // its lines in a playlist, before and after those of its parts
@@ -50,8 +50,8 @@ type Segment struct {
 // A Part is a piece of a segment that can be fetched. It never changes.
 type Part struct {
 	Duration    media.Ticks
-	Independent bool // its first picture is a keyframe
-	Data        []byte
+	Independent bool   // its first picture is a keyframe
+	Data        []byte // nil when there is no more room for it
 }
 
 // An adBreak is an ad break that begins in a segment.
@@ -381,6 +381,23 @@ func (w *Window) resume(msn, discontinuities int64) {
 	s.next, s.discontinuities = msn, discontinuities
 	s.Open, s.Segments, s.left, s.size = nil, nil, nil, 0
 	s.elapsed = s.total
+	w.replace(old, s)
+}
+
+// shed lets go of the media of a window that is closed. What playlists say stays.
+func (w *Window) shed() {
+	old := w.Snapshot()
+	s := old.follow()
+	s.left, s.size = nil, 0
+	s.Segments = make([]*Segment, len(old.Segments))
+	for i, seg := range old.Segments {
+		bare := *seg
+		bare.Data, bare.Parts = nil, slices.Clone(seg.Parts)
+		for j := range bare.Parts {
+			bare.Parts[j].Data = nil
+		}
+		s.Segments[i] = &bare
+	}
 	w.replace(old, s)
 }
 

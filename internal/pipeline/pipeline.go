@@ -34,7 +34,7 @@ var errClosed = errors.New("the pipeline is closed")
 type Builder struct {
 	Target       time.Duration // segment length; 0: 2 s
 	Linger       time.Duration // how long a stream can be watched to its end after it ended; 0: 60 s
-	LingerMemory int64         // bytes that ended streams may keep together, the oldest go first; 0: 256 MiB
+	LingerMemory int64         // bytes that ended streams may keep together, the oldest let go first; 0: 256 MiB
 	PartsInTS    bool          // low latency in transport streams has parts too
 	Transcode    *Transcoding  // nil: every stream is passed on as sent, whatever its channel's type
 	Key          []byte        // seals the media of channels that not everybody may watch; nil: it is not sealed
@@ -312,9 +312,8 @@ func (b *Builder) end(p *Pipeline) {
 	b.ended = append(b.ended, p)
 	p.forget = time.AfterFunc(cmp.Or(b.Linger, defaultLinger), func() { b.drop(p) })
 	limit := cmp.Or(b.LingerMemory, maxLingerMemory)
-	for len(b.ended) > 0 && b.endedSize() > limit {
-		b.ended[0].forget.Stop()
-		b.forgetOldest(0)
+	for i := 0; i < len(b.ended) && b.endedSize() > limit; i++ {
+		b.ended[i].stream.Shed() // viewers still learn that it is over
 	}
 }
 

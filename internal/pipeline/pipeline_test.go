@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -180,17 +181,26 @@ func TestEndedStreamsAreBoundedTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	size, known := int64(0), 0
+	size, whole := int64(0), 0
 	for i := range 20 {
-		if s, _, ok := b.Stream(fmt.Sprint("st-1", i)); ok {
-			size += s.Size()
-			known++
-		} else if known > 0 {
-			t.Errorf("stream %d was forgotten before an older one", i)
+		s, _, ok := b.Stream(fmt.Sprint("st-1", i))
+		if !ok {
+			t.Fatalf("stream %d is not known", i)
+		}
+		size += s.Size()
+		snap := window(t, &b, s.ID)
+		text := string(snap.Playlist(false))
+		if strings.Count(text, "#EXTINF:") != 3 || !strings.HasSuffix(text, "#EXT-X-ENDLIST\n") {
+			t.Errorf("stream %d does not tell of its end\n%s", i, text)
+		}
+		if snap.Segments[0].Data != nil {
+			whole++
+		} else if whole > 0 {
+			t.Errorf("stream %d let go of its media before an older one", i)
 		}
 	}
-	if size > 250<<10 || known == 0 || known == 20 {
-		t.Errorf("%d ended streams keep %d bytes", known, size)
+	if size > 250<<10 || whole == 0 || whole == 20 {
+		t.Errorf("%d ended streams keep %d bytes", whole, size)
 	}
 }
 

@@ -54,6 +54,10 @@ func (s *Server) media(w *patient, r *http.Request, at hls.Place) {
 
 // lasting answers with something that never changes, whole or in part.
 func (s *Server) lasting(w http.ResponseWriter, r *http.Request, at hls.Place, body []byte) {
+	if body == nil { // it was, and there is no more room for it
+		unmade(w, r, at)
+		return
+	}
 	h := w.Header()
 	keep(h, at)
 	if conditional(r.Header) {
@@ -125,13 +129,14 @@ func (s *Server) growing(w *patient, r *http.Request, window *hls.Window, at hls
 			return
 		}
 		part, ok := snap.PartOf(at.Number, sent)
-		if !ok && sent > 0 {
-			if _, whole := snap.Segment(at.Number); !whole {
+		there := ok && part.Data != nil
+		if !there && sent > 0 {
+			if seg, whole := snap.Segment(at.Number); !whole || seg.Data == nil {
 				w.abort() // the viewer is so slow that the rest is gone
 			}
 			return
 		}
-		if !ok {
+		if !there {
 			unmade(w, r, at)
 			return
 		}
@@ -163,8 +168,8 @@ func (s *Server) lost(at hls.Place) bool {
 	return at.Kind == hls.WholeSegment && ivs.IsStreamID(at.Stream) && s.Audience.clock() <= recovery
 }
 
-// unmade answers for what was announced and will never be: a refusal would be an
-// error to players.
+// unmade answers for what was announced and is not, or no more: a refusal would be
+// an error to players.
 func unmade(w http.ResponseWriter, r *http.Request, at hls.Place) {
 	h := w.Header()
 	h.Set("Content-Type", at.Container.Type())

@@ -294,6 +294,30 @@ func TestWhatALostServerAnnouncedIsNoError(t *testing.T) {
 	})
 }
 
+// TestAnEndedStreamWithoutMediaStillEnds asks for a stream that others left no room
+// for.
+func TestAnEndedStreamWithoutMediaStillEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBooth(t, 0)
+		b.builder.LingerMemory = 1
+		p := b.publish("st-1a", 9*time.Second, false)
+		variant := b.ticketed()
+		if w := b.do("GET", "/v1/segment/st-1a/source/0.ts"); w.Body.Len() == 0 {
+			t.Errorf("before the end: %d", w.Code)
+		}
+		if err := p.Close(true); err != nil {
+			t.Fatal(err)
+		}
+		if w := b.do("GET", variant); w.Code != 200 || !strings.HasSuffix(w.Body.String(), "#EXT-X-ENDLIST\n") {
+			t.Errorf("the playlist: %d %s", w.Code, w.Body)
+		}
+		if w := b.do("GET", "/v1/segment/st-1a/source/0.ts"); w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("a segment: %d with %d bytes", w.Code, w.Body.Len())
+		}
+		<-time.After(2 * time.Minute)
+	})
+}
+
 // TestGapsAreNoError asks for the segments that a playlist says are not there, as
 // players do that do not know what a gap is.
 func TestGapsAreNoError(t *testing.T) {

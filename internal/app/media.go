@@ -25,6 +25,7 @@ var (
 func (a *App) joinMedia(ctx context.Context) error {
 	a.streams = &pipeline.Builder{
 		Reserve:   a.reserveNumbers,
+		Learned:   a.saveTarget,
 		Key:       a.key.Hash("media of restricted channels"),
 		Transcode: a.transcoding(ctx),
 	}
@@ -73,12 +74,21 @@ func (a *App) full(limit int) {
 	a.sessions.TooManyViewers(limit)
 }
 
+// numbersWait is how long the database may take over a channel's numbers.
+const numbersWait = 5 * time.Second
+
 // reserveNumbers gives a channel numbers of its own before media flows.
-func (a *App) reserveNumbers(channel ivs.ARN, n int64) (int64, error) {
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (a *App) reserveNumbers(channel ivs.ARN, n int64) (int64, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), numbersWait)
 	defer cancel()
 	return a.db.ReserveNumbers(ctx, channel, n)
+}
+
+// saveTarget keeps how long a channel's segments are when its stream has ended.
+func (a *App) saveTarget(channel ivs.ARN, target time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), numbersWait)
+	defer cancel()
+	return a.db.SaveTarget(ctx, channel, target)
 }
 
 func (a *App) openPipeline(s ivs.Session) (session.Pipeline, error) {

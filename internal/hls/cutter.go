@@ -55,6 +55,7 @@ type cutter struct {
 	declared     time.Duration // EXT-X-TARGETDURATION, fixed with the first segment; 0 before
 
 	open     bool        // a segment is being written
+	short    bool        // the first segment was ended for somebody who waits
 	broken   bool        // the next segment is a discontinuity and needs a keyframe
 	anchored bool        // origin and date hold for what comes next
 	seg      Segment     // what is known of the segment
@@ -159,8 +160,10 @@ func (c *cutter) cutBefore(u media.Unit, shown media.Ticks, audio *media.Track) 
 		c.stop() // the pictures have a hole that no segment may span
 	case u.Key && (length >= c.target-c.target/early || audio != c.audio && length > 0 || !c.seg.Key),
 		length+c.frame/2 > c.longest(),
-		len(c.buf)+c.mux.held() >= maxSegment,
-		c.hurried():
+		len(c.buf)+c.mux.held() >= maxSegment:
+		c.finish(shown)
+	case c.hurried():
+		c.short = true
 		c.finish(shown)
 	default:
 		c.cutPart(shown)
@@ -168,9 +171,11 @@ func (c *cutter) cutBefore(u media.Unit, shown media.Ticks, audio *media.Track) 
 }
 
 // hurried reports whether the segment ends with its newest part, as somebody
-// waits for the first.
+// waits for the first. Where players go by the length of segments, as they are not
+// told of parts, that length must be known.
 func (c *cutter) hurried() bool {
-	return c.declared == 0 && len(c.seg.Parts) > 0 && c.parts.pictures == 0 && c.window.wanted.Load()
+	known := c.window.Delivery == Parts || c.window.From.Target > 0
+	return known && c.declared == 0 && len(c.seg.Parts) > 0 && c.parts.pictures == 0 && c.window.wanted.Load()
 }
 
 // longest is where a segment is cut if no keyframe comes.
@@ -442,11 +447,12 @@ func (s *Segment) settle(data []byte) {
 
 // declare returns the EXT-X-TARGETDURATION of a stream with its first segment:
 // that one's length or the usual one, in whole seconds. A segment that was cut
-// short says nothing; then it is what the channel's last stream had.
+// short says nothing; then it is what the channel's last stream had, or the most
+// if there was none: less could cut every GOP in two for as long as it lasts.
 func (c *cutter) declare(first Segment) time.Duration {
 	length := max(first.Duration.Duration(), c.target.Duration())
-	if c.window.wanted.Load() && first.Duration < c.target {
-		length = max(length, c.window.From.Target)
+	if c.short {
+		length = max(length, cmp.Or(c.window.From.Target, maxTarget))
 	}
 	return min(length.Round(time.Second), maxTarget)
 }

@@ -3,6 +3,9 @@ package hls
 import (
 	"slices"
 	"sync/atomic"
+	"time"
+
+	"openivs/internal/media"
 )
 
 // A Stream is the renditions of one stream, best first.
@@ -95,8 +98,9 @@ func (s *Stream) Shed() {
 func (s *Stream) Next() (p Position) {
 	for _, w := range s.all() {
 		snap := w.Snapshot()
-		gone := snap.discontinuities
+		gone, longest := snap.discontinuities, media.Ticks(0)
 		for _, seg := range snap.Segments {
+			longest = max(longest, seg.Duration)
 			if seg.Discontinuity {
 				gone++
 			}
@@ -108,7 +112,8 @@ func (s *Stream) Next() (p Position) {
 		if snap.Open != nil {
 			next++ // what was seen of it stays with its number
 		}
-		p.MSN, p.Discontinuities, p.Target = max(p.MSN, next), max(p.Discontinuities, gone), max(p.Target, snap.Target)
+		p.MSN, p.Discontinuities = max(p.MSN, next), max(p.Discontinuities, gone)
+		p.Target = max(p.Target, longest.Duration().Round(time.Second))
 	}
 	return p
 }

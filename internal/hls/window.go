@@ -67,7 +67,7 @@ type Position struct {
 	Limit           int64         // MSNs end before this; 0: there is no end
 	Gap             int64         // MSNs before it that no segment has, at most MaxGap: a server ended here
 	Discontinuities int64         // before the next segment
-	Target          time.Duration // EXT-X-TARGETDURATION of the stream before; 0: not known
+	Target          time.Duration // how long the segments of the stream before were at most, in whole seconds; 0: not known
 }
 
 // A Window is what is published of one rendition: written by one Packager, read

@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
+	"time"
+
 	"openivs/internal/hls"
 	"openivs/internal/ivs"
 )
@@ -22,7 +25,7 @@ func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
 	if b.Reserve == nil {
 		at.Limit = at.MSN + reserved
 	} else if !known || at.Limit-at.MSN < reserved {
-		first, err := b.Reserve(channel, 2*reserved) // so that most streams need not ask
+		first, target, err := b.Reserve(channel, 2*reserved) // so that most streams need not ask
 		if err != nil {
 			return hls.Position{}, err
 		}
@@ -30,6 +33,7 @@ func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
 			at.MSN, at.Discontinuities, at.Gap = first+hls.MaxGap, first, hls.MaxGap // never more breaks than numbers
 		}
 		at.Limit = first + 2*reserved
+		at.Target = cmp.Or(at.Target, target)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,13 +44,17 @@ func (b *Builder) position(channel ivs.ARN) (hls.Position, error) {
 	return at, nil
 }
 
-// goesOn notes where a stream that ended has left the numbers of its channel.
-// The caller has mu.
-func (b *Builder) goesOn(channel ivs.ARN, next hls.Position) {
+// goesOn notes where a stream that ended has left the numbers of its channel, and
+// returns how long segments are if that is news. The caller has mu.
+func (b *Builder) goesOn(channel ivs.ARN, next hls.Position) (learned time.Duration) {
 	at := b.numbers[channel]
 	if next.MSN <= at.MSN || next.MSN > at.Limit {
-		return // nothing was published, or a newer stream has the channel
+		return 0 // nothing was published, or a newer stream has the channel
 	}
-	at.MSN, at.Discontinuities, at.Target, at.Gap = next.MSN, next.Discontinuities, next.Target, 0
+	at.MSN, at.Discontinuities, at.Gap = next.MSN, next.Discontinuities, 0
+	if next.Target > 0 && next.Target != at.Target {
+		at.Target, learned = next.Target, next.Target
+	}
 	b.numbers[channel] = at
+	return learned
 }

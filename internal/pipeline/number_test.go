@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,16 +20,18 @@ type numbers struct {
 	next map[ivs.ARN]int64
 	away error
 	used int
+
+	target time.Duration
 }
 
-func (n *numbers) reserve(channel ivs.ARN, count int64) (int64, error) {
+func (n *numbers) reserve(channel ivs.ARN, count int64) (int64, time.Duration, error) {
 	if n.away != nil {
-		return 0, n.away
+		return 0, 0, n.away
 	}
 	n.used++
 	first := n.next[channel]
 	n.next[channel] += count
-	return first, nil
+	return first, n.target, nil
 }
 
 // stream publishes 5 s and returns the range of numbers it used.
@@ -108,6 +111,37 @@ func TestOpenWithoutNumbersFails(t *testing.T) {
 	stream(t, b, "st-1a", true)
 	db.away = errors.New("away again")
 	stream(t, b, "st-1b", true) // the first asked for enough
+}
+
+// TestTheLengthOfSegmentsIsLearned has a server die between two streams.
+func TestTheLengthOfSegmentsIsLearned(t *testing.T) {
+	db := &numbers{next: map[ivs.ARN]int64{}}
+	var told []time.Duration
+	learned := func(_ ivs.ARN, target time.Duration) error {
+		told = append(told, target)
+		db.target = target
+		return db.away
+	}
+	for range 2 {
+		b := &pipeline.Builder{Target: 4 * time.Second, Reserve: db.reserve, Learned: learned}
+		for i := range 2 {
+			stream(t, b, fmt.Sprint("st-1", i), true)
+		}
+	}
+	if !slices.Equal(told, []time.Duration{4 * time.Second}) {
+		t.Errorf("segments of %v were told of, want 4 s once", told)
+	}
+	b := &pipeline.Builder{Reserve: db.reserve, Learned: learned}
+	p := open(t, b, session("st-1a"))
+	found, _, _ := b.Stream("st-1a")
+	if w, _ := found.Window(hls.Source); w.From.Target != 4*time.Second {
+		t.Errorf("the next stream was told %v", w.From.Target)
+	}
+	write(t, p, mediatest.Plain(t).Units(9*time.Second))
+	db.away = errors.New("the database is away")
+	if err := p.Close(true); !errors.Is(err, db.away) {
+		t.Errorf("Close: %v", err)
+	}
 }
 
 // TestTwoStreamsAtOnce opens a stream on a channel whose last one has not ended.

@@ -40,8 +40,13 @@ type Builder struct {
 	Key          []byte        // seals the media of channels that not everybody may watch; nil: it is not sealed
 
 	// Reserve returns the first of n media sequence numbers of a channel that
-	// were never used. nil: they are only unique while the builder lives.
-	Reserve func(channel ivs.ARN, n int64) (first int64, err error)
+	// were never used, and what was learned of the channel last. nil: they are
+	// only unique while the builder lives.
+	Reserve func(channel ivs.ARN, n int64) (first int64, target time.Duration, err error)
+
+	// Learned is told how long a channel's segments are, when a stream has ended
+	// whose segments were others. nil: nobody is.
+	Learned func(channel ivs.ARN, target time.Duration) error
 
 	mu       sync.RWMutex
 	channels map[ivs.ARN]*Pipeline    // what is live
@@ -292,22 +297,25 @@ func (p *Pipeline) Close(final bool) error {
 	if p.listened != nil {
 		err = errors.Join(err, p.listened.Close(final))
 	}
-	p.builder.end(p)
+	if target := p.builder.end(p); target > 0 && p.builder.Learned != nil {
+		err = errors.Join(err, p.builder.Learned(p.snapshot.Channel.ARN, target))
+	}
 	return err
 }
 
-// end moves a pipeline from what is live to what ended a short while ago.
-func (b *Builder) end(p *Pipeline) {
+// end moves a pipeline from what is live to what ended a short while ago. It
+// returns how long the channel's segments are if that was learned from it, or 0.
+func (b *Builder) end(p *Pipeline) (learned time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	arn := p.snapshot.Channel.ARN
 	if b.channels[arn] == p {
 		delete(b.channels, arn)
 	}
-	b.goesOn(arn, p.stream.Next())
+	learned = b.goesOn(arn, p.stream.Next())
 	if p.stream.Size() == 0 {
 		delete(b.streams, p.stream.ID)
-		return
+		return learned
 	}
 	b.ended = append(b.ended, p)
 	p.forget = time.AfterFunc(cmp.Or(b.Linger, defaultLinger), func() { b.drop(p) })
@@ -315,6 +323,7 @@ func (b *Builder) end(p *Pipeline) {
 	for i := 0; i < len(b.ended) && b.endedSize() > limit; i++ {
 		b.ended[i].stream.Shed() // viewers still learn that it is over
 	}
+	return learned
 }
 
 // endedSize is how many bytes ended streams keep together. The caller has mu.

@@ -323,7 +323,7 @@ func TestAnEndedStreamWithoutMediaStillEnds(t *testing.T) {
 func TestGapsAreNoError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBooth(t, 0)
-		b.builder.Reserve = func(ivs.ARN, int64) (int64, error) { return 1000, nil } // another server had those before
+		b.builder.Reserve = func(ivs.ARN, int64) (int64, time.Duration, error) { return 1000, 2 * time.Second, nil } // another server had those before
 		ch := channel("live", false)
 		ch.Container, ch.Latency = ivs.FragmentedMP4, ivs.LatencyLow
 		p, err := b.builder.Open(ivs.Session{StreamID: "st-1a", Channel: ivs.Snapshot{Channel: ch}})

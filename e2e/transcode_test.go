@@ -53,27 +53,43 @@ var bFrames = []string{"-bf", "2"}
 // climbs are rows of the tables of channel types.
 var climbs = []climb{
 	{types.ChannelTypeStandardChannelType, "", input{1920, 1080, 60, 6000, nil, 120}, []rung{
-		{"1080p60", 1920, 1080, 60, 0, 0}, {"720p60", 1280, 720, 60, 3400, 0}, {"480p30", 852, 480, 30, 1400, 0},
-		{"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48}}},
+		{"1080p60", 1920, 1080, 60, 0, 0},
+		{"720p60", 1280, 720, 60, 3400, 0},
+		{"480p30", 852, 480, 30, 1400, 0},
+		{"360p30", 640, 360, 30, 630, 64},
+		{"160p30", 284, 160, 30, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{1920, 1080, 30, 5000, bFrames, 60}, []rung{
-		{"1080p30", 1920, 1080, 30, 0, 0}, {"720p30", 1280, 720, 30, 2400, 0}, {"480p30", 852, 480, 30, 1400, 0},
-		{"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48}}},
+		{"1080p30", 1920, 1080, 30, 0, 0},
+		{"720p30", 1280, 720, 30, 2400, 0},
+		{"480p30", 852, 480, 30, 1400, 0},
+		{"360p30", 640, 360, 30, 630, 64},
+		{"160p30", 284, 160, 30, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{1280, 720, 60, 4000, nil, 61}, []rung{
-		{"720p60", 1280, 720, 60, 3400, 0}, {"480p30", 852, 480, 30, 1400, 0}, {"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48}}},
+		{"720p60", 1280, 720, 60, 3400, 0}, {"480p30", 852, 480, 30, 1400, 0}, {"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{1280, 720, 30, 3000, bFrames, 30}, []rung{
-		{"720p30", 1280, 720, 30, 2400, 0}, {"480p30", 852, 480, 30, 1400, 0}, {"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48}}},
+		{"720p30", 1280, 720, 30, 2400, 0}, {"480p30", 852, 480, 30, 1400, 0}, {"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{1024, 576, 25, 2000, nil, 50}, []rung{
-		{"480p30", 852, 480, 25, 1400, 0}, {"360p30", 640, 360, 25, 630, 64}, {"160p30", 284, 160, 25, 230, 48}}},
+		{"480p30", 852, 480, 25, 1400, 0}, {"360p30", 640, 360, 25, 630, 64}, {"160p30", 284, 160, 25, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{852, 480, 30, 1500, nil, 59}, []rung{
-		{"480p30", 852, 480, 30, 1400, 0}, {"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48}}},
+		{"480p30", 852, 480, 30, 1400, 0}, {"360p30", 640, 360, 30, 630, 64}, {"160p30", 284, 160, 30, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{640, 360, 50, 1000, nil, 59}, []rung{
-		{"360p30", 640, 360, 25, 630, 64}, {"160p30", 284, 160, 25, 230, 48}}},
+		{"360p30", 640, 360, 25, 630, 64}, {"160p30", 284, 160, 25, 230, 48},
+	}},
 	{types.ChannelTypeStandardChannelType, "", input{720, 1280, 30, 3000, nil, 60}, []rung{
-		{"720p30", 720, 1280, 30, 2400, 0}, {"480p30", 480, 852, 30, 1400, 0}, {"360p30", 360, 640, 30, 630, 64}, {"160p30", 160, 284, 30, 230, 48}}},
+		{"720p30", 720, 1280, 30, 2400, 0}, {"480p30", 480, 852, 30, 1400, 0}, {"360p30", 360, 640, 30, 630, 64}, {"160p30", 160, 284, 30, 230, 48},
+	}},
 	{types.ChannelTypeAdvancedHDChannelType, "CONSTRAINED_BANDWIDTH_DELIVERY", input{1280, 720, 30, 3000, nil, 300}, []rung{
-		{"720p30", 1280, 720, 30, 1900, 128}, {"480p30", 852, 480, 30, 800, 128}, {"360p30", 640, 360, 30, 400, 64}, {"160p30", 284, 160, 30, 220, 48}, {"audio_only", 0, 0, 0, 0, 64}}},
+		{"720p30", 1280, 720, 30, 1900, 128}, {"480p30", 852, 480, 30, 800, 128}, {"360p30", 640, 360, 30, 400, 64}, {"160p30", 284, 160, 30, 220, 48}, {"audio_only", 0, 0, 0, 0, 64},
+	}},
 	{types.ChannelTypeAdvancedSDChannelType, "", input{852, 480, 60, 1500, bFrames, 120}, []rung{
-		{"480p30", 852, 480, 30, 1300, 128}, {"360p30", 640, 360, 30, 700, 64}, {"160p30", 284, 160, 30, 270, 48}, {"audio_only", 0, 0, 0, 0, 64}}},
+		{"480p30", 852, 480, 30, 1300, 128}, {"360p30", 640, 360, 30, 700, 64}, {"160p30", 284, 160, 30, 270, 48}, {"audio_only", 0, 0, 0, 0, 64},
+	}},
 	{types.ChannelTypeBasicChannelType, "", input{852, 480, 30, 1300, nil, 60}, []rung{{"480p30", 852, 480, 30, 0, 0}}},
 }
 
@@ -213,6 +229,7 @@ type watching struct {
 
 // watchVariant plays a rendition for a while and looks into it.
 func watchVariant(t *testing.T, address string) (w watching) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "seen.ts")
 	command(t, "ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-i", address,
 		"-t", strconv.Itoa(int(longWatch.Seconds())), "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-copyts", file)
@@ -321,4 +338,42 @@ func aligned(t *testing.T, rungs []rung, watched []watching) {
 func TestTranscodedSoundAndPictureAreTogether(t *testing.T) {
 	t.Parallel()
 	flashAndBeep(t, serve(t, "--transcode", "on"))
+}
+
+// TestLevelsAreSwitchedWithoutAGap has hls.js go from every rendition to every
+// other.
+func TestLevelsAreSwitchedWithoutAGap(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--transcode", "on")
+	b := chromium(t)
+	containers := []types.ContainerFormat{types.ContainerFormatTs, types.ContainerFormatFragmentedMP4}
+	if !*soak {
+		containers = containers[1:] // of which players see parts
+	}
+	for _, container := range containers {
+		t.Run(string(container), func(t *testing.T) {
+			ch := s.channel(t, func(in *ivs.CreateChannelInput) { in.ContainerFormat = container })
+			in := input{852, 480, 30, 1500, nil, 30}
+			stream(t, in.clip(t), ch.rtmp())
+			ch.live()
+			levels := len(variantsOf(t, ch.playback))
+			if levels != 3 {
+				t.Fatalf("%d renditions, want 3", levels)
+			}
+			player := b.open(t, "levels", ch.playback, nil)
+			player.until(2*time.Minute, goal{cues: levels * (levels - 1)})
+			found := player.seen()
+			t.Log(found)
+			if len(found.Stalls) > 0 || len(found.Errors) > 0 || len(found.Holes) > 0 || len(found.Failed) > 0 {
+				t.Errorf("while switching: %v", found)
+			}
+			seen := map[string]bool{}
+			for _, c := range found.Cues {
+				seen[c.Text] = true
+			}
+			if len(seen) != levels*(levels-1) {
+				t.Errorf("switches %v, want each of %d once", seen, levels*(levels-1))
+			}
+		})
+	}
 }

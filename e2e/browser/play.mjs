@@ -19,7 +19,7 @@ import { chromium } from 'playwright-core'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const assets = join(dirname(createRequire(import.meta.url).resolve('amazon-ivs-player')), 'assets')
-const players = ['hls', 'ivs', 'native', 'shaka', 'videojs']
+const players = ['hls', 'ivs', 'levels', 'native', 'shaka', 'videojs']
 const limit = 60_000 // milliseconds for the browser to start
 
 const bundles = new Map()

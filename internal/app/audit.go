@@ -12,6 +12,7 @@ import (
 	"openivs/internal/api/restjson"
 	"openivs/internal/audit"
 	"openivs/internal/config"
+	"openivs/internal/rotate"
 )
 
 // auditLimit is how long the trail may take to write what waits when the server
@@ -26,7 +27,8 @@ func (a *App) auditor(ctx context.Context) func(*restjson.Record) {
 	var to io.WriteCloser
 	switch a.cfg.Audit.To {
 	case config.AuditFile:
-		to = &audit.File{
+		to = &rotate.File{
+			Name:    auditName,
 			Dir:     cmp.Or(a.cfg.Audit.Dir, filepath.Join(a.cfg.Data, auditName)),
 			MaxSize: a.cfg.Audit.Size, Keep: a.cfg.Audit.Files,
 		}

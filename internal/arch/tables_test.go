@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"internal/player":       {},
 	"internal/blob/disk":    {},
 	"internal/blob/s3":      {},
+	"internal/rotate":       {},
 	"internal/seal":         {},
 	"internal/sigv4":        {},
 	"internal/sniff":        {"internal/limit"},

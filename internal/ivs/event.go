@@ -28,6 +28,8 @@ const (
 	SessionEnded    = "Session Ended"
 	StreamEnd       = "Stream End"
 	StreamFailure   = "Stream Failure"
+	Takeover        = "Stream Takeover"
+	TakeoverFailure = "Stream Takeover Failure"
 	StarvationStart = "Starvation Start"
 	StarvationEnd   = "Starvation End"
 )
@@ -37,6 +39,7 @@ const (
 type Event struct {
 	ID          string // UUID
 	Seq         int64  // place among the channel's events; the store sets it
+	Position    int64  // place among all events, where the store says so
 	Channel     ARN
 	ChannelName string
 	StreamID    string
@@ -108,4 +111,24 @@ func NewBreach(s Session, limit string, allowed, exceeded int64, unit string, at
 		return ev, fmt.Errorf("describe limit breach: %w", err)
 	}
 	return ev, nil
+}
+
+// AccountWide reports whether an event is about the account rather than about
+// the session that it is stored with.
+func (e Event) AccountWide() bool {
+	return e.Type == LimitBreach && (e.Name == ConcurrentBroadcasts || e.Name == ConcurrentViewers)
+}
+
+// A DeadLetter is an event that a sink did not take.
+type DeadLetter struct {
+	Sink     string
+	Position int64 // of the event
+	Seq      int64 // of the event
+	EventID  string
+	Channel  string // ARN
+	Type     EventType
+	Body     []byte // what was sent
+	Reason   string // why it was not taken
+	Tries    int
+	At       time.Time // when it was given up
 }

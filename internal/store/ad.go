@@ -40,5 +40,6 @@ func (db *DB) InsertAdBreak(ctx context.Context, b ivs.AdBreak, ev ivs.Event) er
 		}
 		return appendEvents(ctx, tx, session, channel, []ivs.Event{ev})
 	})
+	db.bell.ring()
 	return db.found(channelName, ev.Channel.String(), err)
 }

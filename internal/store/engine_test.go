@@ -51,7 +51,7 @@ func TestContract(t *testing.T) {
 			for _, list := range [][]clause{
 				channelClauses(), streamKeyClauses(), tagClauses(), sessionClauses(), eventClauses(), retentionClauses(),
 				accessKeyClauses(), keyClauses(), ownerClauses(), concurrencyClauses(), schemaClauses(), backupClauses(),
-				resourceClauses(), viewerClauses(), adClauses(), numberClauses(),
+				resourceClauses(), viewerClauses(), adClauses(), numberClauses(), outboxClauses(),
 			} {
 				for _, c := range list {
 					t.Run(c.name, func(t *testing.T) { c.test(t, e) })

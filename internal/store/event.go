@@ -89,16 +89,19 @@ func (db *DB) SessionEvents(ctx context.Context, streamID string, limit int) ([]
 	const q = `SELECT event_id, seq, channel_arn, channel_name, stream_id, type, name, code, detail, at_us FROM events
 		WHERE session = (SELECT id FROM sessions WHERE stream_id = $1) ORDER BY id DESC LIMIT $2`
 	rows, err := db.read.query(ctx, q, streamID, limit)
-	out, err := collect(rows, err, scanEvent)
+	out, err := collect(rows, err, func(row scanner) (ivs.Event, error) { return scanEvent(row) })
 	return out, db.done("read the events of session "+streamID, err)
 }
 
-func scanEvent(row scanner) (ivs.Event, error) {
+// scanEvent reads an event and, after its own columns, what more points to.
+func scanEvent(row scanner, more ...any) (ivs.Event, error) {
 	var ev ivs.Event
 	var arn string
 	var detail []byte
 	var at int64
-	err := row.Scan(&ev.ID, &ev.Seq, &arn, &ev.ChannelName, &ev.StreamID, &ev.Type, &ev.Name, &ev.Code, &detail, &at)
+	err := row.Scan(append([]any{
+		&ev.ID, &ev.Seq, &arn, &ev.ChannelName, &ev.StreamID, &ev.Type, &ev.Name, &ev.Code, &detail, &at,
+	}, more...)...)
 	if err != nil {
 		return ev, err
 	}

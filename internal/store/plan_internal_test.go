@@ -40,11 +40,15 @@ func statementsUsed(t *testing.T, db *DB) []string {
 	_, _ = db.PlaybackKeyPairs().Get(ctx, arn)
 	_, _ = db.PlaybackKeyPairs().List(ctx, 0, 1)
 	_, _ = db.Revocation(ctx, arn, "x")
+	_, _ = db.EventsAfter(ctx, 0, 1)
+	_, _ = db.PositionBefore(ctx, time.Time{})
+	_, _ = db.DeadLetters(ctx, "x", 0, 1)
+	_, _ = db.CountDeadLetters(ctx, "x")
 	used := slices.Sorted(maps.Keys(db.read.stmts))
 	if len(used) < 17 {
 		t.Fatalf("only %d statements were prepared", len(used))
 	}
-	return append(used, liveSQL, saveSQL, forgetEventsSQL, forgetSessionsSQL, pruneSQL, newestSeqSQL, newestEventsSQL, checkpointSQL(3),
+	return append(used, liveSQL, saveSQL, forgetEventsSQL, forgetSessionsSQL, pruneSQL, newestSeqSQL, newestEventsSQL, checkpointSQL(3), trimDeadLettersSQL,
 		adBreakSQL, lockSQL(recordingTable), `SELECT COUNT(*) FROM channels WHERE recording = $1`,
 		`SELECT COUNT(*) FROM playback_key_pairs WHERE fingerprint = $1`)
 }

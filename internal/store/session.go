@@ -66,6 +66,7 @@ func (db *DB) OpenSession(ctx context.Context, s ivs.Session, ev ivs.Event) erro
 		}
 		return appendEvents(ctx, tx, id, channel, []ivs.Event{ev})
 	})
+	db.bell.ring()
 	return db.found(channelName, arn.String(), err)
 }
 
@@ -102,6 +103,9 @@ func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) 
 		}
 		return appendEvents(ctx, tx, id, channel, fresh)
 	})
+	if len(evs) > 0 {
+		db.bell.ring()
+	}
 	return db.found(sessionName, s.StreamID, err)
 }
 

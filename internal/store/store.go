@@ -64,6 +64,7 @@ type DB struct {
 	ids    ids
 	away   atomic.Bool
 	access accessCache
+	bell   bell
 }
 
 // An engine is what differs between the databases.
@@ -243,6 +244,7 @@ func (db *DB) seedIDs(ctx context.Context) error {
 		UNION ALL SELECT MAX(id) FROM playback_key_pairs
 		UNION ALL SELECT MAX(id) FROM revocations
 		UNION ALL SELECT MAX(id) FROM ad_breaks
+		UNION ALL SELECT MAX(id) FROM dead_letters
 		UNION ALL SELECT MAX(id) FROM sessions
 		UNION ALL SELECT MAX(channel) FROM sessions
 		UNION ALL SELECT MAX(channel) FROM events) AS used`

@@ -52,6 +52,7 @@ func tables() []table {
 		newTable("events", "id# session? channel# seq# event_id channel_arn channel_name stream_id type name code detail at_us#"),
 		newTable("sinks", "name event#"),
 		newTable("used_tokens", "name expires_us#"),
+		newTable("dead_letters", "id# sink position# seq# event_id channel type body reason tries# at_us#"),
 	}
 }
 

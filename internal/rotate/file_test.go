@@ -1,4 +1,4 @@
-package audit_test
+package rotate_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"openivs/internal/audit"
+	"openivs/internal/rotate"
 )
 
 // files returns the contents of all files of a trail, the oldest first.
@@ -31,7 +31,7 @@ func files(t *testing.T, dir string) []string {
 	return out
 }
 
-func write(t *testing.T, f *audit.File, records string) {
+func write(t *testing.T, f *rotate.File, records string) {
 	t.Helper()
 	if n, err := f.Write([]byte(records)); n != len(records) || err != nil {
 		t.Fatalf("Write = %d, %v; want %d", n, err, len(records))
@@ -55,7 +55,7 @@ func TestAFileRotatesBetweenRecords(t *testing.T) {
 		{"one is kept", 2, 1, []string{"a\nb\nc\n"}, []string{"c\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &audit.File{Dir: filepath.Join(t.TempDir(), "new"), MaxSize: tt.size, Keep: tt.keep}
+			f := &rotate.File{Name: "audit", Dir: filepath.Join(t.TempDir(), "new"), MaxSize: tt.size, Keep: tt.keep}
 			for _, b := range tt.batches {
 				write(t, f, b)
 			}
@@ -82,7 +82,7 @@ func TestAFileGoesOnWhereItWas(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "audit.log"), []byte(tt.before), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			f := &audit.File{Dir: dir, MaxSize: 1 << 20, Keep: 2}
+			f := &rotate.File{Name: "audit", Dir: dir, MaxSize: 1 << 20, Keep: 2}
 			write(t, f, "c\n")
 			if got := files(t, dir); !slices.Equal(got, []string{tt.want}) {
 				t.Errorf("files %q, want %q", got, tt.want)
@@ -97,7 +97,7 @@ func TestOnlyFilesOfTheTrailAreRemoved(t *testing.T) {
 	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := &audit.File{Dir: dir, MaxSize: 2, Keep: 1}
+	f := &rotate.File{Name: "audit", Dir: dir, MaxSize: 2, Keep: 1}
 	write(t, f, "a\nb\nc\n")
 	if _, err := os.Stat(foreign); err != nil {
 		t.Error(err)
@@ -109,7 +109,7 @@ func TestRotationLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	var want bytes.Buffer
 	for run := range 3 { // as many starts of the server
-		f := &audit.File{Dir: dir, MaxSize: 1000, Keep: 1 << 20}
+		f := &rotate.File{Name: "audit", Dir: dir, MaxSize: 1000, Keep: 1 << 20}
 		for i := range 300 {
 			var batch bytes.Buffer
 			for j := range i % 7 {
@@ -138,7 +138,7 @@ func TestAFileThatCannotBeWrittenSaysSoAndGoesOnLater(t *testing.T) {
 	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file is in its place
 		t.Fatal(err)
 	}
-	f := &audit.File{Dir: dir, MaxSize: 100, Keep: 1}
+	f := &rotate.File{Name: "audit", Dir: dir, MaxSize: 100, Keep: 1}
 	if n, err := f.Write([]byte("a\n")); n != 0 || err == nil {
 		t.Errorf("Write = %d, %v; want an error", n, err)
 	}

@@ -1,4 +1,8 @@
-package audit
+// Package rotate writes records to a file that is put aside when it is large
+// and begun anew, so that no record is ever in two files or half in one.
+//
+// What the records are is up to whoever writes them.
+package rotate
 
 import (
 	"bytes"
@@ -12,13 +16,14 @@ import (
 	"time"
 )
 
-// A File is a trail in a directory: audit.log, which grows, and those before it,
-// audit-TIME.log. Its fields are set before the first Write, and one goroutine
+// A File is records in a directory: NAME.log, which grows, and those before it,
+// NAME-TIME.log. Its fields are set before the first Write, and one goroutine
 // writes.
 type File struct {
 	Dir     string // made if it is not there
+	Name    string // of the files, such as audit
 	MaxSize int64  // bytes of a file, but for a record that alone is longer
-	Keep    int    // files, audit.log among them
+	Keep    int    // files, NAME.log among them
 
 	file *os.File
 	size int64 // of whole records
@@ -26,10 +31,8 @@ type File struct {
 }
 
 const (
-	currentName = "audit.log"
-	olderName   = "audit-" // and the time when it was closed
-	olderForm   = "20060102T150405.000000000Z"
-	olderSuffix = ".log"
+	olderForm = "20060102T150405.000000000Z" // when a file was closed
+	suffix    = ".log"
 
 	private fs.FileMode = 0o600
 	folder  fs.FileMode = 0o700
@@ -75,13 +78,13 @@ func (f *File) fit(records []byte) int {
 	return bytes.IndexByte(records, '\n') + 1 // alone too long: it gets a file
 }
 
-// open sees that audit.log is open and ends with a whole record.
+// open sees that the current file is open and ends with a whole record.
 func (f *File) open() error {
 	if f.file == nil {
 		if err := os.MkdirAll(f.Dir, folder); err != nil {
 			return err
 		}
-		file, err := os.OpenFile(filepath.Join(f.Dir, currentName), os.O_RDWR|os.O_CREATE|os.O_APPEND, private)
+		file, err := os.OpenFile(f.current(), os.O_RDWR|os.O_CREATE|os.O_APPEND, private)
 		if err != nil {
 			return err
 		}
@@ -123,7 +126,7 @@ func wholeRecords(file *os.File) (int64, error) {
 	return 0, nil
 }
 
-// rotate gives audit.log the name of an older one, so that open begins another,
+// rotate gives the current file the name of an older one, so that open begins another,
 // and removes the oldest.
 func (f *File) rotate() error {
 	err := f.file.Close()
@@ -139,7 +142,7 @@ func (f *File) rotate() error {
 	if len(all) > 0 && !now.After(all[len(all)-1]) { // the clock was set back
 		now = all[len(all)-1].Add(1)
 	}
-	if err := os.Rename(filepath.Join(f.Dir, currentName), f.name(now)); err != nil {
+	if err := os.Rename(f.current(), f.name(now)); err != nil {
 		return err
 	}
 	all = append(all, now)
@@ -152,12 +155,15 @@ func (f *File) rotate() error {
 	return nil
 }
 
+// current returns the name of the file that grows.
+func (f *File) current() string { return filepath.Join(f.Dir, f.Name+suffix) }
+
 // name returns the name of a file that was closed at a moment.
 func (f *File) name(at time.Time) string {
-	return filepath.Join(f.Dir, olderName+at.UTC().Format(olderForm)+olderSuffix)
+	return filepath.Join(f.Dir, f.Name+"-"+at.UTC().Format(olderForm)+suffix)
 }
 
-// older returns when each file before audit.log was closed, the oldest first.
+// older returns when each file before the current file was closed, the oldest first.
 func (f *File) older() ([]time.Time, error) {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
@@ -165,15 +171,23 @@ func (f *File) older() ([]time.Time, error) {
 	}
 	var all []time.Time
 	for _, e := range entries {
-		stamp, ok := strings.CutPrefix(e.Name(), olderName)
-		stamp, suffix := strings.CutSuffix(stamp, olderSuffix)
+		stamp, ok := strings.CutPrefix(e.Name(), f.Name+"-")
+		stamp, log := strings.CutSuffix(stamp, suffix)
 		at, err := time.Parse(olderForm, stamp)
-		if ok && suffix && err == nil {
+		if ok && log && err == nil {
 			all = append(all, at)
 		}
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	return all, nil
+}
+
+// Sync returns when what was written outlasts a power cut.
+func (f *File) Sync() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.Sync()
 }
 
 // Close closes the file. Another Write would open it again.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,4 +159,25 @@ func show(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// background starts a program that writes its standard output to w, and ends it
+// with the test.
+func background(t *testing.T, w io.WriteCloser, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = server.Environment()
+	cmd.Stdout, cmd.Stderr = w, os.Stderr
+	cmd.SysProcAttr = server.Background()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		_ = w.Close()
+		close(gone)
+	}()
+	t.Cleanup(func() { <-gone })
+	return cmd
 }

@@ -18,6 +18,8 @@ type commands struct {
 	Config configCommand `cmd:"" group:"run" help:"Print the settings in force and where each comes from."`
 	Doctor doctorCommand `cmd:"" group:"run" help:"Look for what would keep the server from working, each with a cure."`
 
+	Events eventsCommand `cmd:"" group:"run" help:"Print events, and look after where they go."`
+
 	Backup      backupCommand      `cmd:"" group:"keep" help:"Copy everything the server must not lose, also while it runs."`
 	Restore     restoreCommand     `cmd:"" group:"keep" help:"Put a backup into an empty data directory and database."`
 	Migrate     migrateCommand     `cmd:"" group:"keep" help:"Bring the database's schema up to date; serve does so by itself."`
@@ -53,6 +55,7 @@ func groups() []kong.Group {
 		{Key: "quota", Title: "How much there may be:"},
 		{Key: "viewing", Title: "Where viewers come from:"},
 		{Key: "access", Title: "Who may ask, how often, and what is kept of it:"},
+		{Key: "event", Title: "Who is told what happens:"},
 	}
 }
 
@@ -77,6 +80,7 @@ type allFlags struct {
 	quotaFlags
 	viewingFlags
 	accessFlags
+	eventFlags
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
 	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
 	PlaybackBase     []string `group:"reach" placeholder:"URL" sep:"none" help:"${playback_base}"`
@@ -101,7 +105,7 @@ func (f *storeFlags) flags() map[string][]string {
 
 func (f *allFlags) flags() map[string][]string {
 	all := f.storeFlags.flags()
-	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.transcodeFlags.flags(), f.quotaFlags.flags(), f.viewingFlags.flags(), f.accessFlags.flags()} {
+	for _, more := range []map[string][]string{f.recordingFlags.flags(), f.transcodeFlags.flags(), f.quotaFlags.flags(), f.viewingFlags.flags(), f.accessFlags.flags(), f.eventFlags.flags()} {
 		maps.Copy(all, more)
 	}
 	all["listen"] = f.Listen
@@ -190,6 +194,15 @@ func (f *accessFlags) flags() map[string][]string {
 		"api-rates": f.APIRates, "api-rate-limit": f.APIRateLimit,
 		"audit": f.Audit, "audit-dir": f.AuditDir, "audit-size": f.AuditSize, "audit-files": f.AuditFiles,
 	}
+}
+
+// eventFlags say who is told what happens.
+type eventFlags struct {
+	EventSink []string `group:"event" placeholder:"WORDS" sep:"none" help:"${event_sink}"`
+}
+
+func (f *eventFlags) flags() map[string][]string {
+	return map[string][]string{"event-sink": f.EventSink}
 }
 
 // load returns the settings in force.

@@ -66,7 +66,16 @@ func inBatch(operation string) bool { return strings.HasPrefix(operation, "Batch
 
 // authorize judges one resource of a request.
 func (g *Guard) authorize(ctx context.Context, operation, resource string, t target) error {
-	who := restjson.Caller(ctx)
+	return g.judge(ctx, restjson.Caller(ctx), "ivs:"+operation, resource, t)
+}
+
+// Authorize says whether somebody may do an action, named with its service, on a
+// resource. It is for what is no operation of the API.
+func (g *Guard) Authorize(ctx context.Context, who restjson.Identity, action, resource string) error {
+	return g.judge(ctx, who, action, resource, target{})
+}
+
+func (g *Guard) judge(ctx context.Context, who restjson.Identity, action, resource string, t target) error {
 	c, err := g.caller(ctx, who.AccessKey)
 	if err != nil {
 		return err
@@ -74,7 +83,7 @@ func (g *Guard) authorize(ctx context.Context, operation, resource string, t tar
 	if c.everything {
 		return nil
 	}
-	r := iam.Request{Action: "ivs:" + operation, Resource: resource}
+	r := iam.Request{Action: action, Resource: resource}
 	if c.conditions {
 		if r.Context, err = g.context(ctx, c, resource, t); err != nil {
 			return err
@@ -105,7 +114,7 @@ func (g *Guard) context(ctx context.Context, c *caller, resource string, t targe
 	for _, k := range t.keys {
 		out[tagKeys] = append(out[tagKeys], strings.ToLower(k))
 	}
-	if !c.resourceTags || strings.Contains(resource, "*") {
+	if !c.resourceTags || strings.Contains(resource, "*") || !strings.HasPrefix(resource, "arn:") {
 		return out, nil // a resource with wildcards has no tags
 	}
 	arn, err := ivs.ParseARN(resource)

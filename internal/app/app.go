@@ -20,6 +20,7 @@ import (
 
 	"openivs/internal/config"
 	"openivs/internal/control"
+	"openivs/internal/event"
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ivs"
 	"openivs/internal/pipeline"
@@ -61,6 +62,8 @@ type App struct {
 	rtmp         *rtmp.Server
 	mux          *sniff.Mux
 	destinations *control.Destinations
+	events       *event.Dispatcher
+	closing      chan struct{} // closed when the doors are
 	web          *web
 	http         *http.Server
 	own          *selfSigned // nil: the operator gives the certificate
@@ -75,7 +78,7 @@ type App struct {
 // and what an earlier server left open is ended. If it fails it has undone what
 // it did. Whoever gets an App calls Run, once.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, isReady: make(chan struct{}), hurried: make(chan struct{})}
+	a := &App{cfg: cfg, log: log, isReady: make(chan struct{}), hurried: make(chan struct{}), closing: make(chan struct{})}
 	for _, build := range []func(context.Context) error{
 		a.takeData,
 		a.bind,
@@ -84,6 +87,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error
 		a.joinViewing,
 		a.joinMedia,
 		a.joinRecording,
+		a.joinEvents,
 		a.joinControl,
 	} {
 		if err := build(ctx); err != nil {

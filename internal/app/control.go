@@ -74,9 +74,10 @@ func (a *App) joinControl(ctx context.Context) error {
 		Log:   a.log,
 	}
 	a.web = &web{
-		api:  api,
-		away: api.TurnAway("The server is stopping. Try again in a moment."),
-		full: api.TurnAway("Too many large requests are being served. Try again in a moment."),
+		operator: a.operatorAPI(guard),
+		api:      api,
+		away:     api.TurnAway("The server is stopping. Try again in a moment."),
+		full:     api.TurnAway("Too many large requests are being served. Try again in a moment."),
 		playback: &playback.Server{
 			Streams:  a.streams,
 			Channels: a.db,

@@ -14,6 +14,7 @@ import (
 
 	"openivs/internal/console"
 	"openivs/internal/limit"
+	"openivs/internal/operator"
 	"openivs/internal/playback"
 	"openivs/internal/player"
 )
@@ -67,6 +68,7 @@ type web struct {
 	full     http.Handler // for who is one too many
 	playback http.Handler
 	player   http.Handler
+	operator http.Handler
 
 	stopping atomic.Bool // the API turns away
 	heads    limit.Counter
@@ -97,6 +99,8 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		console.Handler{}.ServeHTTP(w, r)
 	case strings.HasPrefix(path, player.Root):
 		h.player.ServeHTTP(w, r)
+	case strings.HasPrefix(path, operator.Root):
+		h.operator.ServeHTTP(w, r)
 	case h.stopping.Load():
 		h.away.ServeHTTP(w, r)
 	default:

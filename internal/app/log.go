@@ -32,6 +32,7 @@ func logKeys() []string {
 		"resource",  // ARN of anything but a channel
 		"bucket",    // name of a bucket
 		"stack",     // of a panic
+		"sink",      // name of a sink of events
 	}
 }
 

@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.steps.add("end the sessions", sessionsLimit, a.sessions.Close)
 	a.steps.add("close the doors", doorsLimit, func(context.Context) error {
 		a.web.stopping.Store(true)
+		close(a.closing)
 		return errors.Join(a.mux.RTMP.Close(), removeEndpoints(a.cfg.Data))
 	})
 
@@ -62,6 +63,7 @@ func (a *App) launch(work context.Context, running *sync.WaitGroup) <-chan error
 	}
 	run(func() error { return a.sessions.Run(work) })
 	run(func() error { return a.destinations.Run(work) })
+	run(func() error { return a.events.Run(work) })
 	run(func() error { return a.rtmp.Serve(work, &a.mux.RTMP) })
 	run(func() error {
 		if err := a.http.Serve(&a.mux.HTTP); !errors.Is(err, http.ErrServerClosed) {

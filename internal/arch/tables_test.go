@@ -50,6 +50,14 @@ var may = map[string][]string{
 	"internal/recent":       {"internal/control", "internal/ivs"},
 	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/schema"},
 	"internal/store/schema": {},
+	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/ivs"},
+
+	// events, on their way out
+	"internal/event":             {"internal/ivs"},
+	"internal/event/eventbridge": {"internal/event"},
+	"internal/event/lines":       {"internal/event"},
+	"internal/event/natsjs":      {"internal/event"},
+	"internal/event/webhook":     {"internal/event"},
 
 	// the top
 	"internal/app": {"*"},
@@ -68,6 +76,8 @@ var may = map[string][]string{
 
 	"internal/record/buckettest": {"internal/record"},
 
+	"internal/event/eventbridge/bustest": {},
+
 	"internal/ingest/rtmp/rtmptest": {},
 	"internal/media/mediatest":      {"internal/media"},
 }
@@ -83,12 +93,13 @@ var only = map[string][]string{
 	"math/rand":    {},
 
 	"github.com/alecthomas/kong/":           {"cmd/openivs"},
-	"github.com/aws/aws-sdk-go-v2/":         {"cmd/openivs-demo", "e2e/server", "internal/blob/s3", "internal/blob/s3/s3test"},
-	"github.com/aws/smithy-go/":             {"internal/blob/s3"},
+	"github.com/aws/aws-sdk-go-v2/":         {"cmd/openivs", "cmd/openivs-demo", "e2e/server", "internal/blob/s3", "internal/blob/s3/s3test", "internal/event/eventbridge"},
+	"github.com/aws/smithy-go/":             {"internal/blob/s3", "internal/event/eventbridge"},
 	"github.com/bluenviron/gortmplib/":      {"internal/ingest/rtmp", "internal/ingest/rtmp/rtmptest"},
 	"github.com/bluenviron/mediacommon/":    {"internal/ingest/rtmp"},
 	"github.com/google/uuid/":               {"internal/ivs", "cmd/openivs"},
 	"github.com/jackc/pgx/":                 {"internal/store", "internal/store/storetest"},
+	"github.com/nats-io/nats.go/":           {"internal/event/natsjs"},
 	"github.com/oschwald/maxminddb-golang/": {"internal/geo"},
 	"golang.org/x/sys/":                     {"internal/store", "internal/app", "internal/ingest/rtmp", "internal/transcode"},
 	"gopkg.in/yaml.v3/":                     {"internal/config"},
@@ -104,7 +115,9 @@ const (
 
 // over lists what is over a budget, with its size. A size may only shrink, and
 // an entry that is no longer needed fails.
-var over = map[string]int{}
+var over = map[string]int{
+	"internal/store": 3188,
+}
 
 // unnamed are package names that say nothing.
 var unnamed = []string{

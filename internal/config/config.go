@@ -37,6 +37,7 @@ type Config struct {
 	Quotas           Quotas
 	Rates            Rates
 	Audit            Audit
+	Sinks            []Sink
 
 	values []Value
 }

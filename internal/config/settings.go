@@ -21,6 +21,7 @@ type Setting struct {
 	Help    string // one sentence
 	Repeats bool   // more than one value: flag given again, list in the file, commas in the environment
 	Path    bool   // the value names a file or directory
+	Fields  bool   // a value is NAME=VALUE words, in the file a mapping
 
 	// set parses values into c. Of what is wrong it says what, and a cure.
 	set  func(c *Config, values []string) (wrong, cure string)
@@ -45,7 +46,7 @@ func (s *Setting) shown(values []string) []string {
 
 // Settings returns every setting there is, in the order they are printed.
 func Settings() []Setting {
-	return slices.Concat(whatItKeeps(), whereItRecords(), whereItIs(), howItWorks(), howItTranscodes(), howMuchItAllows(), whoMayWatch(), whoMayAsk())
+	return slices.Concat(whatItKeeps(), whereItRecords(), whereItIs(), howItWorks(), howItTranscodes(), howMuchItAllows(), whoMayWatch(), whoMayAsk(), whoIsTold())
 }
 
 func whatItKeeps() []Setting {

@@ -180,12 +180,45 @@ func scalars(s Setting, n *yaml.Node) (values []string, wrong, cure string) {
 		nodes = n.Content
 	}
 	for _, v := range nodes {
+		if s.Fields && v.Kind == yaml.MappingNode {
+			text, wrong, cure := words(v)
+			if wrong != "" {
+				return nil, wrong, cure
+			}
+			values = append(values, text)
+			continue
+		}
 		if v.Kind != yaml.ScalarNode || v.Tag == "!!null" {
 			return nil, "it has no plain value", "give one, or remove the line"
 		}
 		values = append(values, v.Value)
 	}
 	return values, "", ""
+}
+
+// words turns a mapping into NAME=VALUE words. A list of values has commas.
+func words(n *yaml.Node) (text, wrong, cure string) {
+	const form = "give one value to each name, or a list of values"
+	var out []string
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		nodes := []*yaml.Node{value}
+		if value.Kind == yaml.SequenceNode {
+			nodes = value.Content
+		}
+		var values []string
+		for _, v := range nodes {
+			if v.Kind != yaml.ScalarNode || v.Tag == "!!null" {
+				return "", fmt.Sprintf("%q has no plain value", clip(key.Value)), form
+			}
+			if strings.Contains(v.Value, `"`) {
+				return "", fmt.Sprintf("%q has a quotation mark in it", clip(key.Value)), "leave it away"
+			}
+			values = append(values, v.Value)
+		}
+		out = append(out, joinWord(key.Value, strings.Join(values, ",")))
+	}
+	return strings.Join(out, " "), "", ""
 }
 
 func names() []string {

@@ -12,13 +12,18 @@ import (
 	"openivs/internal/ivs"
 )
 
-// Store is the outbox.
-type Store interface {
+// Reader is where events are read.
+type Reader interface {
 	// EventsWritten is closed when events are next written.
 	EventsWritten() <-chan struct{}
 
 	// EventsAfter returns at most limit events that come after a position.
 	EventsAfter(ctx context.Context, position int64, limit int) ([]ivs.Event, error)
+}
+
+// Store is the outbox.
+type Store interface {
+	Reader
 
 	// SetSinks makes the sinks of these names all there are, and returns up to
 	// which position each has everything.

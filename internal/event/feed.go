@@ -12,7 +12,7 @@ const feedBatch = 256
 // returns when ctx ends, with nil, or when reading or emit fails. emit is told
 // also of the position up to which nothing more is wanted, with a Message that
 // has no Body.
-func Follow(ctx context.Context, s Store, position int64, f Filter, emit func(Message) error) error {
+func Follow(ctx context.Context, s Reader, position int64, f Filter, emit func(Message) error) error {
 	for {
 		written := s.EventsWritten() // before the look, which may miss what comes after it
 		evs, err := s.EventsAfter(ctx, position, feedBatch)

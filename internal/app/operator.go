@@ -1,0 +1,27 @@
+package app
+
+import (
+	"net/http"
+
+	"openivs/internal/access"
+	"openivs/internal/api/restjson"
+	"openivs/internal/operator"
+	"openivs/internal/sigv4"
+)
+
+// operatorAPI is our own surface.
+func (a *App) operatorAPI(guard *access.Guard) http.Handler {
+	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{operator.SigningName}, Lookup: a.lookup}
+	return &operator.Handler{
+		Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
+			return a.authenticate(signatures, r, body)
+		},
+		Authorize: guard.Authorize,
+		Region:    a.cfg.Region,
+		Account:   a.cfg.Account,
+		Events:    a.db,
+		Sinks:     sinks{a.events, a.db},
+		Log:       a.log,
+		Stopping:  a.closing,
+	}
+}

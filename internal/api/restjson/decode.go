@@ -61,6 +61,19 @@ func (d *Decoder) reset(body []byte, label, query string) {
 	d.data, d.text = body, text
 }
 
+// again reports whether what was read broke a rule and has members that are given
+// again. If so it is ready to read the last of each.
+func (d *Decoder) again() bool {
+	if d.broken != "" || d.wrong == nil {
+		return false
+	}
+	data, ok := lastMembers(d.data)
+	if ok {
+		d.reset(data, d.label, d.query)
+	}
+	return ok
+}
+
 // fault returns the first error as operation's answer.
 func (d *Decoder) fault(operation string) error {
 	switch {

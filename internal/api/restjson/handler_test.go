@@ -92,6 +92,12 @@ func TestBodies(t *testing.T) {
 		{"a member twice", `{"name":"a","name":"b"}`, &ivsapi.CreateChannelInput{Name: new("b")}},
 		{"a member twice, then null", `{"name":"a","name":null}`, &ivsapi.CreateChannelInput{}},
 		{"a member twice, the first of them wrong", `{"name":"!","name":"b"}`, &ivsapi.CreateChannelInput{Name: new("b")}},
+		{"a member twice, the first of another type", `{"name":1,"name":"b"}`, &ivsapi.CreateChannelInput{Name: new("b")}},
+		{"a member of another type, then null", `{"authorized":"x", "n\u0061me":[{}], "authorized":null , "name":"b" }`, &ivsapi.CreateChannelInput{Name: new("b")}},
+		{
+			"an object twice, the first of them wrong inside", `{"multitrackInputConfiguration":{"enabled":1},"multitrackInputConfiguration":{"enabled":2,"enabled":true}}`,
+			&ivsapi.CreateChannelInput{MultitrackInputConfiguration: &ivsapi.MultitrackInputConfiguration{Enabled: new(true)}},
+		},
 		{
 			"an object twice", `{"multitrackInputConfiguration":{"enabled":true},"multitrackInputConfiguration":{"policy":"ALLOW"}}`,
 			&ivsapi.CreateChannelInput{MultitrackInputConfiguration: &ivsapi.MultitrackInputConfiguration{Policy: new(ivsapi.MultitrackPolicyAllow)}},
@@ -105,6 +111,7 @@ func TestBodies(t *testing.T) {
 
 		{"129 characters", `{"name":"` + strings.Repeat("n", 129) + `"}`, "CreateChannel.name has 129 characters, at most 128 are allowed"},
 		{"a number for a string", `{"name":1}`, "CreateChannel.name must be a string"},
+		{"a string, and then a number for it", `{"name":"b","name":1}`, "CreateChannel.name must be a string"},
 		{"a string for a boolean", `{"authorized":"true"}`, "CreateChannel.authorized must be a boolean"},
 		{"a list for a map", `{"tags":[]}`, "CreateChannel.tags must be an object"},
 		{"a number in a map", `{"tags":{"a":1}}`, `CreateChannel.tags["a"] must be a string`},

@@ -34,6 +34,11 @@ func NewOperation[In, Out any](o Operation, c Codec[In, Out], do func(context.Co
 		in := new(In)
 		c.Decode(&x.decoder, in)
 		x.decoder.finish()
+		if x.decoder.again() { // what is wrong may be given once more, and the last counts
+			in = new(In)
+			c.Decode(&x.decoder, in)
+			x.decoder.finish()
+		}
 		if err := x.decoder.fault(o.Name); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package restjson
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -120,6 +121,32 @@ func FuzzString(f *testing.F) {
 		s = scanner{data: theirs}
 		if got := s.quoted(); s.broken != "" || !bytes.Equal(got, []byte(want)) {
 			t.Errorf("%s was read as %q, %s, want %q", theirs, got, s.broken, want)
+		}
+	})
+}
+
+// FuzzLastMembers holds what is kept of members that are given again to what
+// encoding/json reads, where the last counts too.
+func FuzzLastMembers(f *testing.F) {
+	for _, s := range []string{
+		`{"a":1,"a":2}`, `{"a":[{"b":1,"b":2},{}],"c":"x"}`, ` { "a" : 1 , "\u0061" : { } } `, `[1,{"a":1}]`, `{"a":1,"a":}`, `{}`, `[{"a":1,"a":2}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out, ok := lastMembers(in)
+		if !ok || !utf8.Valid(in) {
+			return
+		}
+		var got, want any
+		if err := json.Unmarshal(in, &want); err != nil {
+			t.Fatalf("thinned %q, which is no JSON: %v", in, err)
+		}
+		if err := json.Unmarshal(out, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q became %q: %v", in, out, err)
+		}
+		if _, again := lastMembers(out); again {
+			t.Errorf("%q became %q, which has members twice", in, out)
 		}
 	})
 }

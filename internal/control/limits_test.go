@@ -120,8 +120,12 @@ func TestIssuedForms(t *testing.T) {
 func TestConcurrentCallers(t *testing.T) {
 	for _, b := range withPostgres(t) {
 		t.Run(b.name, func(t *testing.T) {
-			t.Run("channels", func(t *testing.T) { channelCallers(t, newServer(b.open(t))) })
-			t.Run("resources", func(t *testing.T) { resourceCallers(t, newServer(b.open(t))) })
+			t.Run("channels", func(t *testing.T) { channelCallers(t, newRemembering(b.open(t))) })
+			t.Run("resources", func(t *testing.T) { resourceCallers(t, newRemembering(b.open(t))) })
+			t.Run("own", func(t *testing.T) { ownCallers(t, newRemembering(b.open(t))) })
+			for _, k := range kinds {
+				t.Run(k.create, func(t *testing.T) { kindCallers(t, newRemembering(b.open(t)), k) })
+			}
 		})
 	}
 }

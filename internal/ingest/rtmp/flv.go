@@ -40,6 +40,7 @@ type demuxer struct {
 // A track is the state of the video or the audio.
 type track struct {
 	now    *media.Track // nil until the codec header
+	header []byte       // H.264: the codec header, which now may not be of any more
 	prefix int          // H.264: bytes of a NAL unit's length
 	last   media.Ticks  // DTS of the last unit
 	any    bool         // there was one
@@ -60,14 +61,14 @@ func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
 	}
 	switch kind {
 	case packetHeader:
-		if d.video.now != nil && bytes.Equal(d.video.now.Config, data) || len(data) == 0 {
+		if d.video.now != nil && bytes.Equal(d.video.header, data) || len(data) == 0 {
 			return nil
 		}
 		t, prefix, err := h264Track(data)
 		if err != nil {
 			return err
 		}
-		d.video.now, d.video.prefix = t, prefix
+		d.video.now, d.video.prefix, d.video.header = t, prefix, data
 		d.setTracks()
 	case packetMedia:
 		if d.video.now == nil {
@@ -81,6 +82,12 @@ func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
 		d.badRun = 0
 		if !picture {
 			return nil
+		}
+		if key {
+			if t := inBand(d.video.now, nalus); t != nil {
+				d.video.now = t
+				d.setTracks()
+			}
 		}
 		return d.write(&d.video, media.Unit{Key: key, At: at, Data: nalus}, ts, cts)
 	}

@@ -286,8 +286,8 @@ func (s *Snapshot) Has(msn int64, part int) bool {
 	return part < s.Made()
 }
 
-// advance is how far ahead of the newest part a player may ask, as media (RFC
-// 8216bis, 6.2.5.2: the Advance Part Limit).
+// advance is how far ahead of the newest part a player may ask, as media, where
+// parts are shorter than a second (RFC 8216bis, 6.2.5.2: the Advance Part Limit).
 const advance = 3 * media.Clock
 
 // Soon reports whether a player may ask for a segment, or unless part is
@@ -296,7 +296,10 @@ func (s *Snapshot) Soon(msn int64, part int) bool {
 	if s.Ended || msn < s.next {
 		return true
 	}
-	limit := int(advance / max(s.PartTarget, 1))
+	limit := 3 // where there are no parts, or long ones
+	if p := s.PartTarget; p > 0 && p < media.Clock {
+		limit = int((advance + p - 1) / p)
+	}
 	if msn == s.next {
 		limit += s.Made()
 	}

@@ -287,3 +287,17 @@ func BenchmarkPlaylist(b *testing.B) {
 		})
 	}
 }
+
+// TestHowFarAheadAPlayerMayAsk holds the limit to RFC 8216bis, 6.2.5.2: the parts
+// of three seconds, rounded up, and three where parts last a second or more.
+func TestHowFarAheadAPlayerMayAsk(t *testing.T) {
+	for _, tc := range []struct {
+		parts media.Ticks
+		limit int
+	}{{media.Clock / 5, 15}, {media.Clock * 35 / 100, 9}, {media.Clock, 3}, {media.Clock * 6 / 5, 3}, {0, 3}} {
+		s := &Snapshot{next: 7, PartTarget: tc.parts, Open: &Segment{Parts: make([]Part, 2)}}
+		if !s.Soon(7, tc.limit+2) || s.Soon(7, tc.limit+3) || !s.Soon(8, tc.limit) || s.Soon(8, tc.limit+1) || s.Soon(9, 0) {
+			t.Errorf("with parts of %v the limit is not %d", tc.parts.Duration(), tc.limit)
+		}
+	}
+}

@@ -55,7 +55,7 @@ func groups() []kong.Group {
 		{Key: "quota", Title: "How much there may be:"},
 		{Key: "viewing", Title: "Where viewers come from:"},
 		{Key: "access", Title: "Who may ask, how often, and what is kept of it:"},
-		{Key: "event", Title: "Who is told what happens:"},
+		{Key: "event", Title: "Who is told what happens, and how long it can be seen:"},
 	}
 }
 
@@ -196,13 +196,18 @@ func (f *accessFlags) flags() map[string][]string {
 	}
 }
 
-// eventFlags say who is told what happens.
+// eventFlags say who is told what happens, and how long it can be seen.
 type eventFlags struct {
-	EventSink []string `group:"event" placeholder:"WORDS" sep:"none" help:"${event_sink}"`
+	EventSink      []string `group:"event" placeholder:"WORDS" sep:"none" help:"${event_sink}"`
+	MetricsSeconds []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_seconds}"`
+	MetricsMinutes []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_minutes}"`
+	MetricsHours   []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_hours}"`
 }
 
 func (f *eventFlags) flags() map[string][]string {
-	return map[string][]string{"event-sink": f.EventSink}
+	return map[string][]string{
+		"event-sink": f.EventSink, "metrics-seconds": f.MetricsSeconds, "metrics-minutes": f.MetricsMinutes, "metrics-hours": f.MetricsHours,
+	}
 }
 
 // load returns the settings in force.

@@ -23,6 +23,7 @@ import (
 	"openivs/internal/event"
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ivs"
+	"openivs/internal/metric"
 	"openivs/internal/pipeline"
 	"openivs/internal/playback"
 	"openivs/internal/recent"
@@ -64,6 +65,8 @@ type App struct {
 	destinations *control.Destinations
 	events       *event.Dispatcher
 	closing      chan struct{} // closed when the doors are
+	metrics      *metric.Recorder
+	playback     *playback.Server
 	web          *web
 	http         *http.Server
 	own          *selfSigned // nil: the operator gives the certificate
@@ -88,6 +91,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error
 		a.joinMedia,
 		a.joinRecording,
 		a.joinEvents,
+		a.joinMetrics,
 		a.joinControl,
 	} {
 		if err := build(ctx); err != nil {

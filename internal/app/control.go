@@ -73,21 +73,23 @@ func (a *App) joinControl(ctx context.Context) error {
 		Audit: a.auditor(ctx),
 		Log:   a.log,
 	}
+	a.playback = &playback.Server{
+		Streams:  a.streams,
+		Channels: a.db,
+		Audience: a.audience,
+		Rules:    rules{keyPairs: keyPairs, restrictions: restrictions, db: a.db},
+		Country:  a.country,
+		From:     a.viewing.trusted.Client,
+		Log:      a.log,
+	}
 	a.web = &web{
 		operator: a.operatorAPI(guard),
+		metrics:  a.cloudWatch(guard),
 		api:      api,
 		away:     api.TurnAway("The server is stopping. Try again in a moment."),
 		full:     api.TurnAway("Too many large requests are being served. Try again in a moment."),
-		playback: &playback.Server{
-			Streams:  a.streams,
-			Channels: a.db,
-			Audience: a.audience,
-			Rules:    rules{keyPairs: keyPairs, restrictions: restrictions, db: a.db},
-			Country:  a.country,
-			From:     a.viewing.trusted.Client,
-			Log:      a.log,
-		},
-		player: player.Handler{Playback: a.playbackURL},
+		playback: a.playback,
+		player:   player.Handler{Playback: a.playbackURL},
 	}
 	a.http = httpServer(a.web, a.log)
 	return nil

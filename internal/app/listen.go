@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"openivs/internal/cloudwatch"
 	"openivs/internal/console"
 	"openivs/internal/limit"
 	"openivs/internal/operator"
@@ -69,6 +70,7 @@ type web struct {
 	playback http.Handler
 	player   http.Handler
 	operator http.Handler
+	metrics  http.Handler // as Amazon CloudWatch has it
 
 	stopping atomic.Bool // the API turns away
 	heads    limit.Counter
@@ -101,6 +103,8 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.player.ServeHTTP(w, r)
 	case strings.HasPrefix(path, operator.Root):
 		h.operator.ServeHTTP(w, r)
+	case cloudwatch.Serves(r):
+		h.metrics.ServeHTTP(w, r)
 	case h.stopping.Load():
 		h.away.ServeHTTP(w, r)
 	default:

@@ -52,7 +52,7 @@ func (a *App) Hurry() { a.hurry.Do(func() { close(a.hurried) }) }
 // launch sets everything going that runs until work ends. What cannot go on
 // says why in the channel.
 func (a *App) launch(work context.Context, running *sync.WaitGroup) <-chan error {
-	const most = 8 // goroutines, listeners aside
+	const most = 16 // goroutines, listeners aside
 	failed := make(chan error, most+len(a.listeners))
 	run := func(f func() error) {
 		running.Go(func() {
@@ -64,6 +64,7 @@ func (a *App) launch(work context.Context, running *sync.WaitGroup) <-chan error
 	run(func() error { return a.sessions.Run(work) })
 	run(func() error { return a.destinations.Run(work) })
 	run(func() error { return a.events.Run(work) })
+	run(func() error { return a.metrics.Run(work) })
 	run(func() error { return a.rtmp.Serve(work, &a.mux.RTMP) })
 	run(func() error {
 		if err := a.http.Serve(&a.mux.HTTP); !errors.Is(err, http.ErrServerClosed) {

@@ -38,6 +38,7 @@ type Config struct {
 	Rates            Rates
 	Audit            Audit
 	Sinks            []Sink
+	Metrics          Metrics
 
 	values []Value
 }

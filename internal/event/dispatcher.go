@@ -41,25 +41,25 @@ type Store interface {
 type Sink interface {
 	// Send hands messages over, those of a channel in their order. It returns
 	// nil if all were taken for good, else an error or nil for each. An error may
-	// wrap a *Refusal. Of a channel, no message is taken after one that is not.
+	// wrap a *RefusedError. Of a channel, no message is taken after one that is not.
 	Send(ctx context.Context, messages []Message) []error
 
 	// Close lets go of what the sink holds. No Send follows.
 	Close() error
 }
 
-// A Refusal is an error that says what to do about it.
-type Refusal struct {
+// A RefusedError is an error that says what to do about it.
+type RefusedError struct {
 	Err   error
 	Final bool          // trying again is of no use
 	After time.Duration // do not come again before; 0: nothing is said
 }
 
 // Error says why.
-func (r *Refusal) Error() string { return r.Err.Error() }
+func (r *RefusedError) Error() string { return r.Err.Error() }
 
 // Unwrap returns what went wrong.
-func (r *Refusal) Unwrap() error { return r.Err }
+func (r *RefusedError) Unwrap() error { return r.Err }
 
 // A Route is a sink and how it is served. Set the fields before the Dispatcher
 // runs and leave them alone afterwards.

@@ -353,7 +353,7 @@ func TestAReceiverSaysWhenToComeAgain(t *testing.T) {
 		hook.answer = func(event.Message) error {
 			if first {
 				first = false
-				return &event.Refusal{Err: errors.New("busy"), After: 10 * time.Minute}
+				return &event.RefusedError{Err: errors.New("busy"), After: 10 * time.Minute}
 			}
 			return nil
 		}
@@ -372,7 +372,7 @@ func TestAFinalRefusalIsADeadLetterAtOnceAndWhatFollowsGoesOn(t *testing.T) {
 		o := newOutbox()
 		hook := &receiver{answer: func(m event.Message) error {
 			if m.ID == "a-2" {
-				return &event.Refusal{Err: errors.New("too ugly"), Final: true}
+				return &event.RefusedError{Err: errors.New("too ugly"), Final: true}
 			}
 			return nil
 		}}
@@ -401,7 +401,7 @@ func TestAFinalRefusalIsADeadLetterAtOnceAndWhatFollowsGoesOn(t *testing.T) {
 func TestADeadLetterThatCannotBeKeptIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutbox()
-		hook := &receiver{answer: func(event.Message) error { return &event.Refusal{Err: errors.New("no"), Final: true} }}
+		hook := &receiver{answer: func(event.Message) error { return &event.RefusedError{Err: errors.New("no"), Final: true} }}
 		_, stop := dispatching(t, o, event.Route{Name: "hook", Sink: hook})
 		o.write("a")
 		o.fail(true)

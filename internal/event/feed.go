@@ -16,10 +16,10 @@ func Follow(ctx context.Context, s Reader, position int64, f Filter, emit func(M
 	for {
 		written := s.EventsWritten() // before the look, which may miss what comes after it
 		evs, err := s.EventsAfter(ctx, position, feedBatch)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		passed := false

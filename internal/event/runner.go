@@ -276,7 +276,7 @@ func (r *runner) failed(ctx context.Context, it *item, l *lane, err error, now t
 		l.since = now
 	}
 	l.tries++
-	refusal, _ := errors.AsType[*Refusal](err)
+	refusal, _ := errors.AsType[*RefusedError](err)
 	if refusal != nil && refusal.Final || now.Sub(l.since) >= r.route.giveUp() {
 		if r.bury(ctx, it, l.tries, err, now) {
 			it.taken = true

@@ -95,10 +95,10 @@ func change(from, read int64) int64 {
 	}
 }
 
-// appendRows appends a block of rows, oldest first.
-func appendRows(dst []byte, rows []stamped) []byte {
+// rowsBlock makes a block of rows, oldest first.
+func rowsBlock(rows []stamped) []byte {
 	if len(rows) == 0 {
-		return dst
+		return nil
 	}
 	body := binary.AppendUvarint(nil, uint64(rows[0].at))
 	last := rows[0].at
@@ -121,7 +121,7 @@ func appendRows(dst []byte, rows []stamped) []byte {
 			}
 		}
 	}
-	return seal(dst, body)
+	return seal(nil, body)
 }
 
 func seal(dst, body []byte) []byte {

@@ -24,7 +24,7 @@ const (
 const Account = "account"
 
 // Kept is for how long rows are kept.
-type Kept struct{ Seconds, Minutes, Hours time.Duration }
+type Kept struct{ PerSecond, PerMinute, PerHour time.Duration }
 
 // layout names the directories of a resolution.
 func (r Resolution) layout() string {
@@ -127,7 +127,7 @@ func (r Resolution) keys(dir string, from, to int64) ([]string, error) {
 // forget removes what is older than it is kept.
 func forget(dir string, k Kept, now time.Time) error {
 	var all error
-	for r, keep := range map[Resolution]time.Duration{Second: k.Seconds, Minute: k.Minutes, Hour: k.Hours} {
+	for r, keep := range map[Resolution]time.Duration{Second: k.PerSecond, Minute: k.PerMinute, Hour: k.PerHour} {
 		entries, err := os.ReadDir(filepath.Join(dir, r.name()))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			all = errors.Join(all, err)

@@ -5,10 +5,7 @@
 // It measures nothing itself and knows no protocol by which it is asked.
 package metric
 
-import (
-	"math"
-	"time"
-)
+import "math"
 
 // A Field is something that is measured.
 type Field int
@@ -27,6 +24,7 @@ const (
 	RecordedTime               // milliseconds of media that were recorded
 	RoundTrip                  // microseconds between us and the encoder
 	Retransmitted              // segments of TCP that were sent again to us or by us
+	Streams                    // of the account: streams
 	Healthy                    // of the account: streams that are HEALTHY
 	Starving                   // of the account: streams that are STARVING
 	Unknown                    // of the account: streams without a verdict yet
@@ -100,8 +98,6 @@ const (
 	Minute Resolution = 60
 	Hour   Resolution = 3600
 )
-
-func (r Resolution) duration() time.Duration { return time.Duration(r) * time.Second }
 
 // begin is the start of the row that a time is in, in seconds since 1970.
 func (r Resolution) begin(sec int64) int64 { return sec - sec%int64(r) }

@@ -70,20 +70,20 @@ func (r *Recorder) collect(key string, f Field, from, to, period int64, c *colle
 	now := time.Now()
 	begin := func(keep time.Duration, res Resolution) int64 { return max(from, res.begin(now.Add(-keep).Unix())) }
 	if period%int64(Hour) == 0 {
-		covered, err := r.scanRows(Hour, key, begin(r.Kept.Hours, Hour), to, func(at int64, s *row) { c.merge(at, s[f]) })
+		covered, err := r.scanRows(Hour, key, begin(r.Kept.PerHour, Hour), to, func(at int64, s *row) { c.merge(at, s[f]) })
 		if err != nil {
 			return err
 		}
 		from = covered
 	}
 	if period%int64(Minute) == 0 {
-		covered, err := r.scanRows(Minute, key, begin(r.Kept.Minutes, Minute), to, func(at int64, s *row) { c.merge(at, s[f]) })
+		covered, err := r.scanRows(Minute, key, begin(r.Kept.PerMinute, Minute), to, func(at int64, s *row) { c.merge(at, s[f]) })
 		if err != nil {
 			return err
 		}
 		from = covered
 	}
-	from = max(from, begin(r.Kept.Seconds, Second))
+	from = max(from, begin(r.Kept.PerSecond, Second))
 	if key != Account || !f.merged() {
 		return r.newestSeconds(key, f, from, to, c)
 	}
@@ -127,7 +127,7 @@ func (r *Recorder) newestSeconds(key string, f Field, from, to int64, c *collect
 // Channels lists the ids of channels that have measurements since a time.
 func (r *Recorder) Channels(since time.Time) ([]string, error) {
 	now := time.Now()
-	if now.Sub(since) < r.Kept.Seconds {
+	if now.Sub(since) < r.Kept.PerSecond {
 		return Second.keys(r.Dir, since.Unix(), now.Unix()+1)
 	}
 	return Minute.keys(r.Dir, since.Unix(), now.Unix()+1)

@@ -16,10 +16,10 @@ type Live struct {
 	VideoBytes int64
 	AudioBytes int64
 	Frames     int64
-	Dropped    int64
+	Dropped    int64         // units that were not carried; -1: unknown
 	Input      time.Duration // media that came in
 	Delivered  time.Duration // media that viewers were sent
-	Recorded   time.Duration // media that was recorded
+	Recorded   time.Duration // media that was recorded; -1: none is
 
 	KeyInterval   time.Duration // between the two newest keyframes; 0: unknown
 	Views         int64
@@ -31,8 +31,8 @@ type Live struct {
 // A Recorder notes once a second what is live, and answers what was. Set the
 // fields before Run and leave them alone afterwards.
 //
-// It takes under 2 KiB of memory for a channel that was live within the hour, and
-// on disk about 40 KB for each hour of a stream in seconds, 5 KB in minutes and
+// It takes under 3 KiB of memory for a channel that was live within the hour, and
+// on disk about 75 KB for each hour of a stream in seconds, 5 KB in minutes and
 // 100 bytes in hours.
 type Recorder struct {
 	Dir    string        // required
@@ -143,8 +143,12 @@ func (l *Live) since(before counted, known bool, now time.Time, seconds int64) P
 	each := func(d time.Duration) int64 { return d.Milliseconds() / seconds }
 	p[InputTime] = each(l.Input - before.Input)
 	p[DeliveredTime] = each(l.Delivered - before.Delivered)
-	p[RecordedTime] = each(l.Recorded - before.Recorded)
-	p[Dropped] = (l.Dropped - before.Dropped) / seconds
+	if l.Recorded >= 0 {
+		p[RecordedTime] = each(l.Recorded - max(before.Recorded, 0))
+	}
+	if l.Dropped >= 0 {
+		p[Dropped] = (l.Dropped - max(before.Dropped, 0)) / seconds
+	}
 	p[Views] = l.Views
 	if l.KeyInterval > 0 {
 		p[KeyInterval] = l.KeyInterval.Milliseconds()
@@ -173,8 +177,11 @@ func (p *Point) count(l Live, of Point) {
 		p[f] += v
 	}
 	for _, f := range []Field{Views, DeliveredTime, InputTime, RecordedTime, Dropped} {
-		add(f, of[f])
+		if of[f] != None {
+			add(f, of[f])
+		}
 	}
+	add(Streams, 1)
 	for f, health := range map[Field]string{Healthy: "HEALTHY", Starving: "STARVING", Unknown: "UNKNOWN"} {
 		n := int64(0)
 		if l.Health == health {
@@ -278,7 +285,7 @@ func (r *Recorder) share(m stamped) {
 }
 
 func (r *Recorder) write(res Resolution, key string, s stamped) {
-	r.wrote(res.add(r.Dir, key, s.at, appendRows(nil, []stamped{s})))
+	r.wrote(res.add(r.Dir, key, s.at, rowsBlock([]stamped{s})))
 }
 
 // flush writes the points that wait. The caller has mu.

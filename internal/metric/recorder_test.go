@@ -25,7 +25,7 @@ type house struct {
 }
 
 func kept() Kept {
-	return Kept{Seconds: 15 * 24 * time.Hour, Minutes: 63 * 24 * time.Hour, Hours: 455 * 24 * time.Hour}
+	return Kept{PerSecond: 15 * 24 * time.Hour, PerMinute: 63 * 24 * time.Hour, PerHour: 455 * 24 * time.Hour}
 }
 
 func newHouse(dir string) *house {
@@ -300,7 +300,7 @@ func TestBlocksReadAsTheyWereWritten(t *testing.T) {
 			r.add(points[0].point)
 			rows = append(rows, stamped{p.at, r})
 		}
-		eachRow(appendRows(nil, rows), func(at int64, s *row) { back = append(back, stamped{at, *s}) })
+		eachRow(rowsBlock(rows), func(at int64, s *row) { back = append(back, stamped{at, *s}) })
 		if !slices.Equal(back, rows) {
 			t.Fatalf("%d rows read as %d", len(rows), len(back))
 		}
@@ -314,7 +314,7 @@ func TestBlocksReadAsTheyWereWritten(t *testing.T) {
 func FuzzFile(f *testing.F) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	f.Add(appendSeconds(nil, randomPoints(rng, 5)))
-	f.Add(appendRows(nil, []stamped{{60, row{each(3, 4)}}}))
+	f.Add(rowsBlock([]stamped{{60, row{each(3, 4)}}}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4})
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if n := whole(file); n > len(file) {
@@ -385,7 +385,7 @@ func BenchmarkFortnight(b *testing.B) {
 	}
 	size, months := 0, make(map[int64][]byte)
 	for _, m := range rows {
-		block := appendRows(nil, []stamped{m}) // each minute is a block, as when recorded
+		block := rowsBlock([]stamped{m}) // each minute is a block, as when recorded
 		month := Minute.after(m.at)
 		months[month] = append(months[month], block...)
 		size += len(block)

@@ -37,6 +37,7 @@ func (s *Server) media(w *patient, r *http.Request, at hls.Place) {
 		return
 	default:
 		if seg, ok := snap.Segment(at.Number); ok {
+			s.Deliveries.add(r, at.Stream, seg.Duration.Duration())
 			s.lasting(w, r, at, seg.Data)
 			return
 		}
@@ -98,6 +99,7 @@ func (s *Server) part(w http.ResponseWriter, r *http.Request, window *hls.Window
 	part, ok := snap.Part(at.Number)
 	switch {
 	case ok:
+		s.Deliveries.add(r, at.Stream, part.Duration.Duration())
 		s.lasting(w, r, at, part.Data)
 	case hinted:
 		unmade(w, r, at)
@@ -146,6 +148,7 @@ func (s *Server) growing(w *patient, r *http.Request, window *hls.Window, at hls
 		if _, err := w.Write(part.Data); err != nil || w.control.Flush() != nil {
 			return
 		}
+		s.Deliveries.add(r, at.Stream, part.Duration.Duration())
 	}
 }
 
@@ -156,6 +159,7 @@ func (s *Server) grown(w *patient, r *http.Request, window *hls.Window, at hls.P
 		return
 	}
 	if seg, ok := snap.Segment(at.Number); ok {
+		s.Deliveries.add(r, at.Stream, seg.Duration.Duration())
 		s.lasting(w, r, at, seg.Data)
 		return
 	}

@@ -58,6 +58,9 @@ type Server struct {
 
 	Stall time.Duration // a viewer who takes no piece of a response for this long is gone; 0: 30 s
 
+	// Deliveries counts what viewers are sent.
+	Deliveries Deliveries
+
 	zippers hls.Zippers
 	keys    keyring
 	tokens  token.Verifier

@@ -106,7 +106,7 @@ func (s *Sink) Send(ctx context.Context, messages []event.Message) []error {
 func whole(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if ok && api.ErrorCode() == "ValidationException" {
-		return &event.Refusal{Err: err, Final: true}
+		return &event.RefusedError{Err: err, Final: true}
 	}
 	return err
 }
@@ -119,7 +119,7 @@ func entry(e types.PutEventsResultEntry) error {
 	err := fmt.Errorf("%s: %s", aws.ToString(e.ErrorCode), aws.ToString(e.ErrorMessage))
 	switch *e.ErrorCode {
 	case "MalformedDetail", "InvalidArgument":
-		return &event.Refusal{Err: err, Final: true}
+		return &event.RefusedError{Err: err, Final: true}
 	default:
 		return err
 	}

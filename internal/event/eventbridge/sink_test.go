@@ -112,10 +112,10 @@ func TestEntriesFailOneByOne(t *testing.T) {
 	if len(errs) != 4 || errs[0] != nil || errs[1] == nil || errs[2] == nil || errs[3] != nil || len(b.Taken()) != 2 {
 		t.Fatalf("errors %v, %d taken", errs, len(b.Taken()))
 	}
-	if refusal, ok := errors.AsType[*event.Refusal](errs[1]); ok && refusal.Final {
+	if refusal, ok := errors.AsType[*event.RefusedError](errs[1]); ok && refusal.Final {
 		t.Errorf("a throttled entry is refused for good: %v", errs[1])
 	}
-	if refusal, ok := errors.AsType[*event.Refusal](errs[2]); !ok || !refusal.Final {
+	if refusal, ok := errors.AsType[*event.RefusedError](errs[2]); !ok || !refusal.Final {
 		t.Errorf("a malformed entry is to be tried again: %v", errs[2])
 	}
 }

@@ -99,7 +99,7 @@ func (s *Sink) Send(ctx context.Context, messages []event.Message) []error {
 func (s *Sink) post(ctx context.Context, m event.Message) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, bytes.NewReader(m.Body))
 	if err != nil {
-		return &event.Refusal{Err: err, Final: true}
+		return &event.RefusedError{Err: err, Final: true}
 	}
 	at := time.Now()
 	r.Header.Set("Content-Type", "application/json")
@@ -127,7 +127,7 @@ func (s *Sink) post(ctx context.Context, m event.Message) error {
 // refused says what an answer other than "taken" means.
 func refused(answer *http.Response, text []byte, now time.Time) error {
 	said := strings.TrimSpace(string(text[:min(len(text), maxQuote)]))
-	r := &event.Refusal{Err: fmt.Errorf("it answered %s: %q", answer.Status, said)}
+	r := &event.RefusedError{Err: fmt.Errorf("it answered %s: %q", answer.Status, said)}
 	switch answer.StatusCode {
 	case http.StatusBadRequest, http.StatusGone, http.StatusRequestEntityTooLarge,
 		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:

@@ -165,14 +165,14 @@ func TestWhatAnswersMean(t *testing.T) {
 			if len(errs) != 3 || len(r.got) != 1 {
 				t.Fatalf("%d requests, %v: nothing is sent after one that was not taken", len(r.got), errs)
 			}
-			refusal, ok := errors.AsType[*event.Refusal](errs[0])
+			refusal, ok := errors.AsType[*event.RefusedError](errs[0])
 			if !ok || refusal.Final != tt.final || refusal.After != tt.after || !strings.Contains(errs[2].Error(), "because") {
 				t.Errorf("%+v", errs[0])
 			}
 		})
 	}
 	r := newReceiver(t, status(503, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)))
-	refusal, _ := errors.AsType[*event.Refusal](sink(t, r.URL).Send(t.Context(), messages(1))[0])
+	refusal, _ := errors.AsType[*event.RefusedError](sink(t, r.URL).Send(t.Context(), messages(1))[0])
 	if refusal == nil || refusal.After < 59*time.Minute || refusal.After > time.Hour {
 		t.Errorf("a date in an hour: %+v", refusal)
 	}

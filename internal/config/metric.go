@@ -1,0 +1,28 @@
+package config
+
+import "time"
+
+// Metrics is for how long measurements are kept.
+type Metrics struct{ PerSecond, PerMinute, PerHour time.Duration }
+
+const (
+	leastKept = time.Hour
+	mostKept  = 3650 * day
+)
+
+func whatIsMeasured() []Setting {
+	kept := func(name, byDefault, what string, to func(*Metrics) *time.Duration) Setting {
+		return Setting{
+			Name: name, Default: []string{byDefault},
+			Help: "How long measurements by the " + what + " are kept, such as 15d or 36h; at least 1h.",
+			set: func(c *Config, values []string) (wrong, cure string) {
+				return duration(values[0], to(&c.Metrics), leastKept, mostKept, "from 1h to 3650d")
+			},
+		}
+	}
+	return []Setting{
+		kept("metrics-seconds", "15d", "second", func(m *Metrics) *time.Duration { return &m.PerSecond }),
+		kept("metrics-minutes", "63d", "minute", func(m *Metrics) *time.Duration { return &m.PerMinute }),
+		kept("metrics-hours", "455d", "hour", func(m *Metrics) *time.Duration { return &m.PerHour }),
+	}
+}

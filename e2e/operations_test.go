@@ -42,6 +42,7 @@ type apiModel struct {
 	}
 	Shapes map[string]struct {
 		Members map[string]json.RawMessage
+		Member  string // of a list
 		Error   any
 	}
 }
@@ -144,7 +145,7 @@ type acting struct {
 	client client
 	vars   map[string]string
 	inputs map[string]map[string]any // a good one of each operation
-	seen   map[string]bool           // "Operation Error" that came as wanted
+	seen   map[string]bool           // "Operation Error" that came as wanted, "Operation .path" that was sent with success
 }
 
 func (p *acting) step(i int, st step) {
@@ -165,6 +166,7 @@ func (p *acting) step(i int, st step) {
 	if p.inputs[st.Op] == nil {
 		p.inputs[st.Op] = input
 	}
+	p.sent(st.Op+" ", input)
 	if st.Items != "" {
 		p.pages(name, st, input, r)
 	}
@@ -185,6 +187,49 @@ func (p *acting) step(i int, st step) {
 		p.vars[v] = value
 	}
 }
+
+// sent notes the members of an input, at any depth.
+func (p *acting) sent(path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name := range v {
+			p.seen[path+"."+name] = true
+			p.sent(path+"."+name, v[name])
+		}
+	case []any:
+		for _, e := range v {
+			p.sent(path, e)
+		}
+	}
+}
+
+// unsent returns the members of a shape that were not sent, though the client
+// knows them.
+func (p *acting) unsent(m apiModel, path, shape string) (missing []string) {
+	s := m.Shapes[shape]
+	if s.Member != "" {
+		return p.unsent(m, path, s.Member)
+	}
+	for _, name := range sorted(s.Members) {
+		var member struct{ Shape string }
+		if err := json.Unmarshal(s.Members[name], &member); err != nil {
+			p.t.Fatal(err)
+		}
+		at := path + "." + name
+		if !p.knows(name) {
+			continue
+		}
+		if !p.seen[at] && !slices.Contains(onePage, at) {
+			missing = append(missing, at)
+		}
+		missing = append(missing, p.unsent(m, at, member.Shape)...)
+	}
+	return missing
+}
+
+// onePage are the tokens of lists that have one page here: a channel has one key,
+// and one stream is live that has had one session.
+var onePage = []string{"ListStreamKeys .nextToken", "ListStreams .nextToken", "ListStreamSessions .nextToken"}
 
 // refused notes an error that was wanted, which must have a text.
 func (p *acting) refused(name, op string, r reply) {
@@ -209,6 +254,7 @@ func (p *acting) pages(name string, st step, input map[string]any, r reply) {
 		if r = p.client.call(p.t, st.Op, input); r.Error != "" || page > 100 {
 			p.t.Fatalf("%s: page %d: %s %s", name, page, r.Error, r.Message)
 		}
+		p.sent(st.Op+" ", input)
 		next, _ := lookup(r.Output, st.Items).([]any)
 		items = append(items, next...)
 	}
@@ -388,6 +434,9 @@ func (p *acting) complete() {
 			}
 			p.t.Errorf("%s is not in the scenario", op)
 		}
+		if missing := p.unsent(m, op+" ", m.Operations[op].Input); len(missing) > 0 {
+			p.t.Errorf("never sent: %q", missing)
+		}
 		for _, e := range m.Operations[op].Errors {
 			seen, expected := p.seen[op+" "+e], !slices.Contains(unprovoked, e) && !slices.Contains(uncaused, op+" "+e)
 			if seen != expected {
@@ -425,7 +474,7 @@ func TestEveryOperationWithoutTheRight(t *testing.T) {
 	ch := s.channel(t)
 	nobody := s.as(t, "nobody", `{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`)
 	p := &acting{t: t, client: goSDK{nobody}, vars: map[string]string{"pem": publicKey(t)}, seen: map[string]bool{}}
-	for _, kind := range []string{"missing", "missingkey", "missingrecording", "channel", "other", "third", "live", "offlineads", "key", "pair", "recording", "policy", "ads", "liveads"} {
+	for _, kind := range []string{"missing", "missingkey", "missingrecording", "channel", "other", "third", "whole", "live", "offlineads", "key", "pair", "recording", "policy", "ads", "liveads"} {
 		p.vars[kind] = ch.arn[:strings.LastIndex(ch.arn, ":")+1] + kindOf(kind) + "/missingmissi"
 	}
 	p.vars["stream"] = "st-" + strings.Repeat("a", 23)

@@ -42,8 +42,8 @@ func testNumbers(t *testing.T, e engine) {
 	t.Helper()
 	url := e.url(t)
 	a, b := newARN(ivs.KindChannel), newARN(ivs.KindChannel)
-	db := open(t, url)
 	t.Run("first", func(t *testing.T) {
+		db := open(t, url)
 		for i, want := range []struct {
 			channel  ivs.ARN
 			n, first int64
@@ -53,7 +53,7 @@ func testNumbers(t *testing.T, e engine) {
 			}
 		}
 	})
-	db = open(t, url)
+	db := open(t, url)
 	if got, target, err := db.ReserveNumbers(t.Context(), a, 1); err != nil || got != 16 || target != 0 {
 		t.Errorf("after a restart the numbers begin with %d, %v, for segments of %v; want 16, of 0", got, err, target)
 	}

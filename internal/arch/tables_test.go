@@ -118,7 +118,7 @@ const (
 // over lists what is over a budget, with its size. A size may only shrink, and
 // an entry that is no longer needed fails.
 var over = map[string]int{
-	"internal/store": 3227,
+	"internal/store": 3202,
 }
 
 // unnamed are package names that say nothing.

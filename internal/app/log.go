@@ -20,14 +20,14 @@ func logKeys() []string {
 		"addr",      // address of ours
 		"url",       // URL of ours
 		"file",      // path of a file
-		"version",   // version of this program
+		"version",   // version of this program, or of ffmpeg
 		"status",    // HTTP status
 		"request",   // id of an API request
 		"protocol",  // rtmp, rtmps, http
 		"count",     // how many
 		"at",        // when it happened, where that is not now
 		"reason",    // why a session ended
-		"dropped",   // messages of a publisher that were passed over
+		"dropped",   // messages of a publisher, or pictures for a rendition, that were passed over
 		"malformed", // messages of a publisher that could not be read
 		"resource",  // ARN of anything but a channel
 		"bucket",    // name of a bucket

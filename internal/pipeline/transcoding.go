@@ -30,7 +30,7 @@ const (
 	// patience is how long the first part of a stream waits for those of its
 	// renditions, and longestStart how long all of them may take where there is
 	// nothing else to watch.
-	patience     = 3 * time.Second
+	patience     = 5 * time.Second
 	longestStart = 15 * time.Second
 
 	// hopeless is how many processes in a row have failed when a stream that
@@ -237,6 +237,9 @@ func (l *ladder) write(r *rendition, u media.Unit) {
 // with a discontinuity.
 func (l *ladder) picture(r *rendition, u media.Unit, line transcode.Line) {
 	r.mu.Lock()
+	if r.any && line.Gaps != r.line.Gaps && r == l.rungs[0] {
+		l.log.Warn("pictures are missing in renditions, which begin anew", "dropped", l.video.Dropped())
+	}
 	if !r.any || line != r.line {
 		switch {
 		case !l.leads:

@@ -315,3 +315,19 @@ func TestSoundAloneIsMadeForThoseWhoAsk(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyframeIntervalIsTheLengthOfSegments is about what an encoder's address says.
+func TestKeyframeIntervalIsTheLengthOfSegments(t *testing.T) {
+	for typ, want := range map[ivs.ChannelType]media.Ticks{ivs.Basic: 4 * media.Clock, ivs.Standard: 4 * media.Clock} {
+		b := new(pipeline.Builder)
+		s := typed("st-1a", typ)
+		s.KeyEvery = 4 * time.Second
+		p := open(t, b, s)
+		write(t, p, mediatest.Plain(t).Units(15*time.Second))
+		for _, seg := range window(t, b, "st-1a").Segments {
+			if seg.Duration != want {
+				t.Errorf("%s: segment %d lasts %v, want %v", typ, seg.MSN, seg.Duration.Duration(), want.Duration())
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package session_test
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"openivs/internal/ivs"
 	"openivs/internal/media"
+	"openivs/internal/session"
 )
 
 // TestWhatIsBeyondTheLimitsEndsAtOnce has encoders say of their media what is not
@@ -197,4 +199,32 @@ func TestAStreamThatCannotBeProcessedFails(t *testing.T) {
 			t.Error("hasErrorEvent is false")
 		}
 	})
+}
+
+// TestKeyframeIntervalComesFromTheAddress looks at what the pipeline is told.
+func TestKeyframeIntervalComesFromTheAddress(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"2": 2 * time.Second, "6": 6 * time.Second, "1": 0, "7": 0, "": 0, "4.5": 0, "-2": 0, "four": 0, "99999999999999999999": 0,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ch := testChannel("a")
+			h := open(t, newDisk(ch))
+			var told time.Duration
+			next := h.Open
+			h.Open = func(s ivs.Session) (session.Pipeline, error) {
+				told = s.KeyEvery
+				return next(s)
+			}
+			q := request(ch)
+			q.Query = url.Values{"keyframeInterval": {value}}
+			pub, err := h.Admit(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pub.End(nil)
+			if told != want {
+				t.Errorf("keyframeInterval=%s: %v, want %v", value, told, want)
+			}
+		})
+	}
 }

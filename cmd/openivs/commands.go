@@ -199,6 +199,7 @@ func (f *accessFlags) flags() map[string][]string {
 // eventFlags say who is told what happens, and how long it can be seen.
 type eventFlags struct {
 	EventSink      []string `group:"event" placeholder:"WORDS" sep:"none" help:"${event_sink}"`
+	Prometheus     []string `group:"event" placeholder:"WHEN" sep:"none" help:"${prometheus}"`
 	MetricsSeconds []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_seconds}"`
 	MetricsMinutes []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_minutes}"`
 	MetricsHours   []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_hours}"`
@@ -206,7 +207,7 @@ type eventFlags struct {
 
 func (f *eventFlags) flags() map[string][]string {
 	return map[string][]string{
-		"event-sink": f.EventSink, "metrics-seconds": f.MetricsSeconds, "metrics-minutes": f.MetricsMinutes, "metrics-hours": f.MetricsHours,
+		"event-sink": f.EventSink, "prometheus": f.Prometheus, "metrics-seconds": f.MetricsSeconds, "metrics-minutes": f.MetricsMinutes, "metrics-hours": f.MetricsHours,
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 
 	"openivs/internal/api/ivsapi"
 	"openivs/internal/api/restjson"
+	"openivs/internal/config"
 	"openivs/internal/control"
 	"openivs/internal/ivs"
+	"openivs/internal/monitor"
 	"openivs/internal/playback"
 	"openivs/internal/player"
 	"openivs/internal/recent"
@@ -61,6 +63,10 @@ func (a *App) joinControl(ctx context.Context) error {
 	}
 	plane.Permit = guard.Permit
 	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{ivsapi.SigningName}, Lookup: a.lookup}
+	watched, err := monitor.New(a.numbers, a.troubles)
+	if err != nil {
+		return err
+	}
 	api := &restjson.Handler{
 		Operations: ivsapi.Operations(plane),
 		Claim:      func(r *http.Request) (restjson.Identity, error) { return claimed(signatures.Claim(r)) },
@@ -85,6 +91,8 @@ func (a *App) joinControl(ctx context.Context) error {
 	a.web = &web{
 		operator: a.operatorAPI(guard),
 		metrics:  a.cloudWatch(guard),
+		monitor:  watched,
+		scraped:  a.cfg.Prometheus != config.PrometheusOff,
 		api:      api,
 		away:     api.TurnAway("The server is stopping. Try again in a moment."),
 		full:     api.TurnAway("Too many large requests are being served. Try again in a moment."),

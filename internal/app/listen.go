@@ -15,6 +15,7 @@ import (
 	"openivs/internal/cloudwatch"
 	"openivs/internal/console"
 	"openivs/internal/limit"
+	"openivs/internal/monitor"
 	"openivs/internal/operator"
 	"openivs/internal/playback"
 	"openivs/internal/player"
@@ -71,6 +72,8 @@ type web struct {
 	player   http.Handler
 	operator http.Handler
 	metrics  http.Handler // as Amazon CloudWatch has it
+	monitor  http.Handler
+	scraped  bool // /metrics is there
 
 	stopping atomic.Bool // the API turns away
 	heads    limit.Counter
@@ -103,6 +106,8 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.player.ServeHTTP(w, r)
 	case strings.HasPrefix(path, operator.Root):
 		h.operator.ServeHTTP(w, r)
+	case path == monitor.AlivePath, path == monitor.ReadyPath, path == monitor.MetricsPath && h.scraped:
+		h.monitor.ServeHTTP(w, r)
 	case cloudwatch.Serves(r):
 		h.metrics.ServeHTTP(w, r)
 	case h.stopping.Load():

@@ -133,8 +133,10 @@ func (h *Handler) do(w http.ResponseWriter, r *http.Request, p protocol) (op str
 		"GetMetricData": (*Handler).getMetricData, "GetMetricStatistics": (*Handler).getMetricStatistics, "ListMetrics": (*Handler).listMetrics,
 	}[op]
 	if serve == nil {
-		return op, nil, fault{"InvalidAction", "UnknownOperationException", http.StatusBadRequest,
-			fmt.Sprintf("The action %s is not valid for this web service: it has GetMetricData, GetMetricStatistics and ListMetrics.", clip(op))}
+		return op, nil, fault{
+			"InvalidAction", "UnknownOperationException", http.StatusBadRequest,
+			fmt.Sprintf("The action %s is not valid for this web service: it has GetMetricData, GetMetricStatistics and ListMetrics.", clip(op)),
+		}
 	}
 	if err := h.Authorize(r.Context(), who, "cloudwatch:"+op, "*"); err != nil {
 		return op, nil, err

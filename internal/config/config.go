@@ -39,6 +39,7 @@ type Config struct {
 	Audit            Audit
 	Sinks            []Sink
 	Metrics          Metrics
+	Prometheus       string // PrometheusOff, …
 
 	values []Value
 }

@@ -5,6 +5,13 @@ import "time"
 // Metrics is for how long measurements are kept.
 type Metrics struct{ PerSecond, PerMinute, PerHour time.Duration }
 
+// The values of Config.Prometheus.
+const (
+	PrometheusOff      = "off"
+	PrometheusOn       = "on"
+	PrometheusChannels = "channels"
+)
+
 const (
 	leastKept = time.Hour
 	mostKept  = 3650 * day
@@ -21,6 +28,14 @@ func whatIsMeasured() []Setting {
 		}
 	}
 	return []Setting{
+		{
+			Name: "prometheus", Default: []string{"off"},
+			Help: "Whether /metrics tells a Prometheus how the server is doing, to whoever asks: off, on, or channels, which tells each channel too.",
+			set: func(c *Config, values []string) (wrong, cure string) {
+				c.Prometheus = values[0]
+				return isOneOf(PrometheusOff, PrometheusOn, PrometheusChannels)(values[0])
+			},
+		},
 		kept("metrics-seconds", "15d", "second", func(m *Metrics) *time.Duration { return &m.PerSecond }),
 		kept("metrics-minutes", "63d", "minute", func(m *Metrics) *time.Duration { return &m.PerMinute }),
 		kept("metrics-hours", "455d", "hour", func(m *Metrics) *time.Duration { return &m.PerHour }),

@@ -44,7 +44,28 @@ type Recorder struct {
 	pending map[string][]second // not written yet, by key
 	summed  map[string]*sums    // by key
 	broken  bool                // the newest write failed
-	last    map[string]counted  // by channel; owned by Run
+	total   Total
+	last    map[string]counted // by channel; owned by Run
+}
+
+// A Total is what was counted of all channels since the start.
+type Total struct {
+	Bytes     int64         // of media that came in
+	Input     time.Duration // of media that came in
+	Delivered time.Duration // of media that viewers were sent
+}
+
+// Total returns what was counted up to the newest look.
+func (r *Recorder) Total() Total {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.total
+}
+
+func (t *Total) add(l Live, before counted) {
+	t.Bytes += l.VideoBytes + l.AudioBytes - before.VideoBytes - before.AudioBytes
+	t.Input += l.Input - before.Input
+	t.Delivered += l.Delivered - before.Delivered
 }
 
 // counted is a Live and when it was looked at.
@@ -117,6 +138,7 @@ func (r *Recorder) look(now time.Time) {
 			before, known = counted{}, false
 		}
 		seen[l.Channel] = counted{l, now}
+		r.total.add(l, before)
 		from := sec
 		if known {
 			from = min(max(before.at.Unix(), sec-maxGap), sec)

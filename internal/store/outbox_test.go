@@ -61,8 +61,12 @@ func outboxSince(t *testing.T, e engine) {
 		at   time.Time
 		want int64
 	}{
-		{noon().Add(-time.Hour), 0}, {noon(), 0}, {noon().Add(time.Second), 1}, {noon().Add(time.Minute), 1},
-		{noon().Add(2 * time.Minute), 3}, {noon().Add(3 * time.Hour), 6},
+		{noon().Add(-time.Hour), 0},
+		{noon(), 0},
+		{noon().Add(time.Second), 1},
+		{noon().Add(time.Minute), 1},
+		{noon().Add(2 * time.Minute), 3},
+		{noon().Add(3 * time.Hour), 6},
 	} {
 		if got, err := db.PositionBefore(t.Context(), tc.at); err != nil || got != tc.want {
 			t.Errorf("PositionBefore(noon + %v) = %d, %v; want %d", tc.at.Sub(noon()), got, err, tc.want)

@@ -33,7 +33,7 @@ func impair(t *testing.T, to string, seed int64) *impaired {
 	}
 	p := &impaired{Listener: ln, to: to, rng: rand.New(rand.NewPCG(uint64(seed), 4)), open: make(chan struct{})}
 	close(p.open)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {

@@ -21,6 +21,7 @@ func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 		Account:   a.cfg.Account,
 		Events:    a.db,
 		Sinks:     sinks{a.events, a.db},
+		Series:    a.metrics,
 		Log:       a.log,
 		Stopping:  a.closing,
 	}

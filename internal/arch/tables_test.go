@@ -52,7 +52,7 @@ var may = map[string][]string{
 	"internal/recent":       {"internal/control", "internal/ivs"},
 	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/schema"},
 	"internal/store/schema": {},
-	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/ivs"},
+	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/ivs", "internal/metric"},
 	"internal/cloudwatch":   {"internal/api/restjson", "internal/ivs", "internal/metric"},
 
 	// events, on their way out

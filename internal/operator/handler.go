@@ -55,6 +55,7 @@ type Handler struct {
 
 	Events Events       // required
 	Sinks  Sinks        // required
+	Series Series       // required
 	Log    *slog.Logger // required
 
 	// Stopping is closed when streams of events are to end. nil: never.
@@ -77,6 +78,7 @@ type route struct {
 func routes() []route {
 	return []route{
 		{http.MethodGet, "events", "ListEvents", (*Handler).listEvents},
+		{http.MethodGet, "channels/{channel}/series/{measurement}", "GetSeries", (*Handler).getSeries},
 		{http.MethodGet, "sinks", "ListSinks", (*Handler).listSinks},
 		{http.MethodGet, "sinks/{sink}/dead-letters", "ListDeadLetters", (*Handler).listDeadLetters},
 		{http.MethodPost, "sinks/{sink}/resend", "ResendDeadLetters", (*Handler).resend},

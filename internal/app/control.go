@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"openivs/internal/access"
 	"openivs/internal/api/ivsapi"
 	"openivs/internal/api/restjson"
 	"openivs/internal/config"
@@ -62,23 +63,11 @@ func (a *App) joinControl(ctx context.Context) error {
 		return err
 	}
 	plane.Permit = guard.Permit
-	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{ivsapi.SigningName}, Lookup: a.lookup}
 	watched, err := monitor.New(a.numbers, a.troubles)
 	if err != nil {
 		return err
 	}
-	api := &restjson.Handler{
-		Operations: ivsapi.Operations(plane),
-		Claim:      func(r *http.Request) (restjson.Identity, error) { return claimed(signatures.Claim(r)) },
-		Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
-			return a.authenticate(signatures, r, body)
-		},
-		Check: plane.Check,
-		Admit: guard.Admit,
-		Fault: control.Fault,
-		Audit: a.auditor(ctx),
-		Log:   a.log,
-	}
+	api := a.ivsAPI(ctx, plane, guard)
 	a.playback = &playback.Server{
 		Streams:  a.streams,
 		Channels: a.db,
@@ -106,4 +95,21 @@ func (a *App) joinControl(ctx context.Context) error {
 // playbackURL is where the channel of an id can be watched.
 func (a *App) playbackURL(channel string) string {
 	return a.addresses.PlaybackURL(ivs.ARN{Service: "ivs", Region: a.cfg.Region, Account: a.cfg.Account, Kind: ivs.KindChannel, ID: channel})
+}
+
+// ivsAPI is the API of Amazon IVS.
+func (a *App) ivsAPI(ctx context.Context, plane *control.Plane, guard *access.Guard) *restjson.Handler {
+	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{ivsapi.SigningName}, Lookup: a.lookup}
+	return &restjson.Handler{
+		Operations: ivsapi.Operations(plane),
+		Claim:      func(r *http.Request) (restjson.Identity, error) { return claimed(signatures.Claim(r)) },
+		Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
+			return a.authenticate(signatures, r, body)
+		},
+		Check: plane.Check,
+		Admit: guard.Admit,
+		Fault: control.Fault,
+		Audit: a.auditor(ctx),
+		Log:   a.log,
+	}
 }

@@ -17,7 +17,7 @@ func Follow(ctx context.Context, s Reader, position int64, f Filter, emit func(M
 		written := s.EventsWritten() // before the look, which may miss what comes after it
 		evs, err := s.EventsAfter(ctx, position, feedBatch)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was asked to end
 		}
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ gen-check: gen
 
 e2e: setup player ## real clients, and a browser, against the real server (E2E_SEED=N repeats a sample)
 	@echo 'E2E_SEED=$(E2E_SEED)'
-	E2E_RACE=1 go test -count=1 -shuffle=on -timeout 15m -parallel 6 ./e2e
+	E2E_RACE=1 go test -count=1 -shuffle=on -timeout 25m -parallel 6 ./e2e
 
 fuzz: setup ## every fuzz test for 30 seconds
 	tools/fuzz 30s

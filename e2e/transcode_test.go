@@ -336,6 +336,7 @@ func aligned(t *testing.T, rungs []rung, watched []watching) {
 // TestTranscodedSoundAndPictureAreTogether is about a rung whose picture and sound
 // are both made.
 func TestTranscodedSoundAndPictureAreTogether(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
 	flashAndBeep(t, serve(t, "--transcode", "on"))
 }
@@ -343,6 +344,7 @@ func TestTranscodedSoundAndPictureAreTogether(t *testing.T) {
 // TestLevelsAreSwitchedWithoutAGap has hls.js go from every rendition to every
 // other.
 func TestLevelsAreSwitchedWithoutAGap(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
 	s := serve(t, "--transcode", "on")
 	b := chromium(t)

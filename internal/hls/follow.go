@@ -200,7 +200,13 @@ func (c *cutter) followSplit(m mark) {
 // followStop ends the segment, if there is one, as what follows does not continue
 // it.
 func (c *cutter) followStop() {
-	for n := 0; c.open && n < 2; n++ { // the second is what was split off
+	if c.open {
+		c.followEnd()
+	}
+	if m, ok := c.follows.plan.of(c.seg.MSN); !c.open && ok && m.tail && c.follows.joined {
+		c.followSplit(m) // nothing of it came here
+	}
+	if c.open {
 		c.followEnd()
 	}
 	c.broken = true

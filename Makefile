@@ -36,7 +36,7 @@ test: setup lint gen-check build unit fuzz-smoke e2e ## all the tests that fit 2
 soak: setup build ## the long matrices whole, longer fuzzing, the slow ends
 	go test -count=1 -shuffle=on -timeout 3h -v -parallel 8 ./e2e -soak
 	go test -count=1 -run TestADay ./internal/hls -soak
-	tools/fuzz 2m
+	tools/fuzz 30s
 
 unit: setup ## unit tests under the race detector, in random order
 	go test -race -shuffle=on -timeout 15m $(UNIT)

@@ -371,13 +371,7 @@ func (c *cutter) split() {
 	if p.pictures == 0 {
 		return // what was heard begins the next
 	}
-	c.seg = Segment{
-		MSN:       c.seg.MSN,
-		Date:      c.dateOf(p.start, c.date),
-		Key:       p.key,
-		Init:      c.init,
-		FirstPart: p.number,
-	}
+	c.seg = Segment{MSN: c.seg.MSN, Date: c.dateOf(p.start, c.date), Key: p.key, Init: c.init, FirstPart: p.number}
 	c.start, c.frames, c.open = p.start, int64(p.pictures), true
 	c.mark(p.start, true)
 }

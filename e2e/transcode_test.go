@@ -100,6 +100,7 @@ const cheap = 2
 // TestEveryRungIsWhatTheTableSays publishes with ffmpeg, plays every rendition and
 // holds it to its channel type. By default two of the small ones; all with -soak.
 func TestEveryRungIsWhatTheTableSays(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
 	chosen := climbs
 	if !*soak {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -93,28 +92,14 @@ var climbs = []climb{
 	{types.ChannelTypeBasicChannelType, "", input{852, 480, 30, 1300, nil, 60}, []rung{{"480p30", 852, 480, 30, 0, 0}}},
 }
 
-// cheap is how many of the climbs are done in a short run, and which may be:
-// those that leave a small machine time for other tests.
-const cheap = 2
-
 // TestEveryRungIsWhatTheTableSays publishes with ffmpeg, plays every rendition and
-// holds it to its channel type. By default two of the small ones; all with -soak.
+// holds it to its channel type.
 func TestEveryRungIsWhatTheTableSays(t *testing.T) {
 	onlySoak(t)
 	t.Parallel()
-	chosen := climbs
-	if !*soak {
-		small := slices.DeleteFunc(slices.Clone(climbs), func(c climb) bool { return c.in.width*c.in.height*c.in.fps > 27_000_000 })
-		random := rand.New(rand.NewPCG(uint64(built.seed), 5))
-		random.Shuffle(len(small), func(i, j int) { small[i], small[j] = small[j], small[i] })
-		chosen = small[:cheap]
-	}
 	s := serve(t, "--transcode", "on")
-	for _, c := range chosen {
+	for _, c := range climbs {
 		for _, container := range []types.ContainerFormat{types.ContainerFormatTs, types.ContainerFormatFragmentedMP4} {
-			if !*soak && (container == types.ContainerFormatTs) == (built.seed%2 == 0) {
-				continue
-			}
 			t.Run(fmt.Sprintf("%s %s of %v", c.typ, container, c.in), func(t *testing.T) { c.hold(t, s, container) })
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -413,15 +414,21 @@ func TestNoEventIsLostWhenTheServerIsKilled(t *testing.T) {
 	for range streams {
 		channels = append(channels, s.channel(t))
 	}
+	var accepted atomic.Int64 // publishers, each of whom is an event at least
 	for range kills {
 		ctx, cancel := context.WithCancel(t.Context())
+		before := accepted.Load()
 		var publishing sync.WaitGroup
 		for _, ch := range channels {
 			seed := rng.Uint64()
-			publishing.Go(func() { churn(ctx, ch, c.tags, rand.New(rand.NewPCG(seed, 3))) })
+			publishing.Go(func() { churn(ctx, ch, c.tags, rand.New(rand.NewPCG(seed, 3)), &accepted) })
 		}
 		instant := time.NewTimer(time.Duration(200+rng.IntN(2800)) * time.Millisecond)
 		<-instant.C
+		until(t, liveIn, "as many streams have begun as there are channels", func() (bool, string) {
+			n := accepted.Load() - before
+			return n >= streams, fmt.Sprint(n)
+		})
 		s.kill()
 		cancel()
 		publishing.Wait()
@@ -436,7 +443,7 @@ func TestNoEventIsLostWhenTheServerIsKilled(t *testing.T) {
 	})
 	all := happened(t, s)
 	want := byChannel(t, "the store", all, false)
-	if len(want) == 0 || len(all) < streams { // however slow the machine is
+	if len(want) == 0 || len(all) < kills*streams {
 		t.Fatalf("only %d events happened", len(all))
 	}
 	t.Logf("%d events of %d channels, %d kills", len(all), len(want), kills)
@@ -465,7 +472,7 @@ func TestNoEventIsLostWhenTheServerIsKilled(t *testing.T) {
 }
 
 // churn publishes to a channel again and again until the server is gone.
-func churn(ctx context.Context, ch channel, tags []publisher.Tag, rng *rand.Rand) {
+func churn(ctx context.Context, ch channel, tags []publisher.Tag, rng *rand.Rand, accepted *atomic.Int64) {
 	for ctx.Err() == nil {
 		wait := time.NewTimer(time.Duration(rng.IntN(400)) * time.Millisecond)
 		select {
@@ -479,6 +486,7 @@ func churn(ctx context.Context, ch channel, tags []publisher.Tag, rng *rand.Rand
 		}
 		err = pub.Publish(ctx, ch.key)
 		if err == nil {
+			accepted.Add(1)
 			err = pub.Send(tags[:1+rng.IntN(len(tags))]...)
 		}
 		if err == nil && rng.IntN(2) == 0 {

@@ -116,6 +116,14 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) e
 			return err
 		}
 	}
+	c.put(u, shown)
+	c.cutAfter()
+	c.plan.reach(c.timeline, shown)
+	return nil
+}
+
+// put writes a picture that is shown at a time into the segment.
+func (c *cutter) put(u media.Unit, shown media.Ticks) {
 	if c.frames > 0 && shown > c.last {
 		c.measure(shown - c.last)
 	}
@@ -127,9 +135,6 @@ func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) e
 	}
 	c.parts.pictures++
 	c.buf = c.mux.video(c.buf, u)
-	c.cutAfter()
-	c.plan.reach(c.timeline, shown)
-	return nil
 }
 
 // measure takes the step from one picture to the next. It is what the bitstream

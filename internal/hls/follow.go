@@ -42,17 +42,7 @@ func (c *cutter) followVideo(u media.Unit, shown media.Ticks, audio *media.Track
 		}
 	}
 	c.followParts(shown)
-	if c.frames > 0 && shown > c.last {
-		c.measure(shown - c.last)
-	}
-	c.last = shown
-	c.frames++
-	c.fill()
-	if c.parts.pictures == 0 {
-		c.parts.key = u.Key
-	}
-	c.parts.pictures++
-	c.buf = c.mux.video(c.buf, u)
+	c.put(u, shown)
 	c.followParts(shown + c.frame)
 	return nil
 }

@@ -170,7 +170,7 @@ func TestTemporaryKeys(t *testing.T) {
 	}
 	noticed(t, "", call(k))
 	without, wrong := k, k
-	without.SessionToken, wrong.SessionToken = "", "x"+k.SessionToken[1:]
+	without.SessionToken, wrong.SessionToken = "", "-"+k.SessionToken[1:]
 	for name, k := range map[string]store.AccessKey{"without its token": without, "with another token": wrong} {
 		if got := code(call(k)()); got != "UnrecognizedClientException" {
 			t.Errorf("%s: %q", name, got)

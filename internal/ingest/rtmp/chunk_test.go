@@ -351,8 +351,9 @@ func scripted(script []byte) (wire []byte, want []message) {
 			for other := range 8 {
 				hold(other)
 			}
-			w.Size = int(script[2]) + 1
-			wire = w.Append(wire, 0, rtmptest.Message{Chunks: 2, Type: typeSetChunkSize, Body: u32(uint32(w.Size))})
+			size := int(script[2]) + 1
+			wire = w.Append(wire, 0, rtmptest.Message{Chunks: 2, Type: typeSetChunkSize, Body: u32(uint32(size))})
+			w.Size = size // of what follows
 		}
 		chunks := w.Split(form, m)
 		wire = append(wire, chunks[0]...)

@@ -42,7 +42,8 @@ type Writer struct {
 	rate     int    // of the audio, Hz; 0: there is none
 
 	pictures []picture
-	sounds   [][]byte
+	sounds   []sound
+	uneven   bool // not all sounds last as long as they have samples
 	tags     []tag
 	size     int // bytes of pictures and sounds
 
@@ -54,6 +55,11 @@ type picture struct {
 	dts, offset media.Ticks
 	key         bool
 	data        []byte
+}
+
+type sound struct {
+	samples int64 // until the next
+	data    []byte
 }
 
 type tag struct {
@@ -78,17 +84,23 @@ func (w *Writer) Video(u media.Unit) {
 	w.size += len(u.Data)
 }
 
-// Audio takes an audio unit.
+// Audio takes an audio unit. Where some are missing before it, the one before that
+// lasts longer, so that what is heard stays with the pictures.
 func (w *Writer) Audio(u media.Unit) {
-	if len(w.sounds) == 0 {
-		at := (int64(u.PTS)*int64(w.rate) + media.Clock/2) / media.Clock
-		if off := at - w.next; off > int64(w.rate/audioDrift) || off < -int64(w.rate/audioDrift) {
+	at := (int64(u.PTS)*int64(w.rate) + media.Clock/2) / media.Clock
+	off, n := at-w.next, len(w.sounds)
+	switch {
+	case n == 0:
+		if off > int64(w.rate/audioDrift) || off < -int64(w.rate/audioDrift) {
 			w.next = at
 		}
 		w.heard = w.next
+	case off > FrameSamples/2:
+		w.sounds[n-1].samples += off
+		w.next, w.uneven = at, true
 	}
 	w.next += FrameSamples
-	w.sounds = append(w.sounds, u.Data)
+	w.sounds = append(w.sounds, sound{FrameSamples, u.Data})
 	w.size += len(u.Data)
 }
 
@@ -108,7 +120,8 @@ const (
 	audioTraf = boxHead + 24 + tfdtSize + trunSize
 
 	pictureRun = 16 // bytes in trun for each picture
-	soundRun   = 4
+	evenRun    = 4
+	unevenRun  = 8
 
 	emsgSize = boxHead + 4 + 4 + 8 + 4 + 4 + len(id3Scheme) + 1 + 1 // without its message
 )
@@ -124,7 +137,7 @@ func (w *Writer) End(b []byte, last media.Ticks) []byte {
 		moof += videoTraf + pictureRun*len(w.pictures)
 	}
 	if len(w.sounds) > 0 {
-		moof += audioTraf + soundRun*len(w.sounds)
+		moof += audioTraf + w.soundRun()*len(w.sounds)
 	}
 	for _, t := range w.tags {
 		b = w.message(b, t)
@@ -148,7 +161,7 @@ func (w *Writer) End(b []byte, last media.Ticks) []byte {
 		b = append(b, p.data...)
 	}
 	for _, s := range w.sounds {
-		b = append(b, s...)
+		b = append(b, s.data...)
 	}
 	w.Drop()
 	return b
@@ -159,7 +172,7 @@ func (w *Writer) Drop() {
 	clear(w.pictures) // keeps nothing alive
 	clear(w.sounds)
 	clear(w.tags)
-	w.pictures, w.sounds, w.tags, w.size = w.pictures[:0], w.sounds[:0], w.tags[:0], 0
+	w.pictures, w.sounds, w.tags, w.size, w.uneven = w.pictures[:0], w.sounds[:0], w.tags[:0], 0, false
 }
 
 // videoRun appends the traf of the pictures, whose data begins at a place.
@@ -190,21 +203,35 @@ func (w *Writer) videoRun(b []byte, at int, last media.Ticks) []byte {
 	return b
 }
 
+// soundRun is how many bytes each sound has in trun.
+func (w *Writer) soundRun() int {
+	if w.uneven {
+		return unevenRun
+	}
+	return evenRun
+}
+
 // audioRun appends the traf of the audio, whose data begins at a place.
 func (w *Writer) audioRun(b []byte, at int) []byte {
-	n := len(w.sounds)
-	b = appendHead(b, audioTraf+soundRun*n, "traf")
+	n, flags := len(w.sounds), uint32(0x201) // offset; size
+	if w.uneven {
+		flags |= 0x100 // duration
+	}
+	b = appendHead(b, audioTraf+w.soundRun()*n, "traf")
 	b = appendFull(b, 24, "tfhd", 0x020028) // default-base-is-moof; default duration and flags
 	b = be32(b, audioID)
 	b = be32(b, FrameSamples)
 	b = be32(b, flagsKey)
 	b = appendFull(b, tfdtSize, "tfdt", 1<<24)
 	b = be64(b, w.heard)
-	b = appendFull(b, trunSize+soundRun*n, "trun", 0x201) // offset; size
+	b = appendFull(b, trunSize+w.soundRun()*n, "trun", flags)
 	b = be32(b, n)
 	b = be32(b, at)
 	for _, s := range w.sounds {
-		b = be32(b, len(s))
+		if w.uneven {
+			b = be32(b, s.samples)
+		}
+		b = be32(b, len(s.data))
 	}
 	return b
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"openivs/internal/interleave"
 	"openivs/internal/media"
 )
 
@@ -35,6 +36,8 @@ const (
 	// maxSilence is how much of the end may be without audio because that came
 	// too late; where more is, the audio had ended before.
 	maxSilence = media.Clock / 2
+	// rounding is less than what timestamps in milliseconds differ by.
+	rounding = 3 * media.Clock / 2000
 	// fragment is how long the fragments of an MP4 segment are that has no parts.
 	fragment = media.Clock
 )
@@ -70,6 +73,7 @@ type cutter struct {
 	until    time.Time   // wall clock of the end of what is published
 	counted  tally
 	parts    parts
+	learning learning
 
 	plan     *Plan    // what it leads
 	follows  follower // what it keeps to, if there is a plan in it
@@ -104,6 +108,12 @@ func newCutter(w *Window, target time.Duration) *cutter {
 // addVideo takes a picture that is shown at a time, and the audio track that
 // comes with it or nil.
 func (c *cutter) addVideo(u media.Unit, shown media.Ticks, audio *media.Track) error {
+	if c.hold(held{u, shown, audio}) {
+		if c.learning.learned(&c.parts) {
+			return c.release()
+		}
+		return nil
+	}
 	if c.open {
 		shown = max(shown, c.last+1) // whatever delays an encoder makes up
 		c.cutBefore(u, shown, audio)
@@ -140,7 +150,6 @@ func (c *cutter) put(u media.Unit, shown media.Ticks) {
 // measure takes the step from one picture to the next. It is what the bitstream
 // says if it differs from that by no more than rounding does.
 func (c *cutter) measure(step media.Ticks) {
-	const rounding = 3 * media.Clock / 2000
 	if f := stated(c.video); f > 0 && step-f < rounding && f-step < rounding {
 		step = f
 	}
@@ -245,7 +254,7 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 	}
 	c.open, c.broken = true, false
 	c.last, c.frames = shown, 0
-	c.parts.begin(c.start, stated(u.Track))
+	c.parts.begin(c.start)
 	c.mark(shown, false)
 	if c.window.Container == TS {
 		c.fill()
@@ -284,15 +293,18 @@ func (c *cutter) dateOf(shown media.Ticks, at time.Time) time.Time {
 // before what was written already, or belongs to a track that the segment does
 // not have, is left out.
 func (c *cutter) addAudio(u media.Unit) {
-	if !c.open || u.Track != c.audio || middle(&u) < max(c.start, c.heard) {
+	if c.hold(held{Unit: u}) {
+		return
+	}
+	if !c.open || u.Track != c.audio || interleave.Middle(&u) < max(c.start, c.heard) {
 		return
 	}
 	if c.follows.plan != nil {
-		c.followParts(middle(&u))
+		c.followParts(interleave.Middle(&u))
 	} else {
-		c.cutAt(middle(&u))
+		c.cutAt(interleave.Middle(&u))
 	}
-	c.heard = u.PTS + frame(u.Track)
+	c.heard = u.PTS + interleave.Frame(u.Track)
 	c.fill()
 	c.buf = c.mux.audio(c.buf, u)
 }

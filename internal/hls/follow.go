@@ -3,6 +3,7 @@ package hls
 import (
 	"fmt"
 
+	"openivs/internal/interleave"
 	"openivs/internal/media"
 )
 
@@ -50,7 +51,7 @@ func (c *cutter) followVideo(u media.Unit, shown media.Ticks, audio *media.Track
 // followAudio takes an audio unit of a rendition without pictures, and reports
 // whether it could be told where it belongs.
 func (c *cutter) followAudio(u media.Unit) (bool, error) {
-	m, found, wait := c.follows.plan.sounding(middle(&u))
+	m, found, wait := c.follows.plan.sounding(interleave.Middle(&u))
 	if wait {
 		return false, nil
 	}
@@ -61,20 +62,20 @@ func (c *cutter) followAudio(u media.Unit) (bool, error) {
 		c.followEnd()
 	}
 	if !c.open {
-		if !c.follows.joined && middle(&u)-m.start > 2*frame(u.Track) {
+		if !c.follows.joined && interleave.Middle(&u)-m.start > 2*interleave.Frame(u.Track) {
 			return true, nil // the rest of a segment
 		}
 		if err := c.followBegin(m, nil, u.Track, true); err != nil {
 			return true, err
 		}
 	}
-	c.followParts(middle(&u))
+	c.followParts(interleave.Middle(&u))
 	c.fill()
 	c.parts.key = true
 	c.parts.pictures++
-	c.last, c.frame = u.PTS, frame(u.Track)
+	c.last, c.frame = u.PTS, interleave.Frame(u.Track)
 	c.buf = c.mux.audio(c.buf, u)
-	c.followParts(u.PTS + frame(u.Track))
+	c.followParts(u.PTS + interleave.Frame(u.Track))
 	return true, nil
 }
 
@@ -116,7 +117,7 @@ func (c *cutter) followBegin(m mark, video, audio *media.Track, key bool) error 
 	c.open, c.broken, c.follows.joined = true, false, true
 	c.last, c.frames, c.follows.ends = m.start, 0, 0
 	p := &c.parts
-	p.start, p.pictures, p.key, p.number, p.fixed = m.start, 0, false, m.firstPart, true
+	p.start, p.pictures, p.key, p.number = m.start, 0, false, m.firstPart
 	return nil
 }
 

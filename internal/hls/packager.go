@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"openivs/internal/interleave"
 	"openivs/internal/media"
 	"openivs/internal/mpegts"
 )
@@ -49,11 +50,11 @@ type Packager struct {
 	video    *media.Track // of the pictures that come in
 	audio    *media.Track // of the audio that comes in
 	lastDTS  media.Ticks  // of the picture that came in last
-	smooth   smoother
-	queue    interleaver
-	ahead    queue   // audio that is too far from the pictures
-	data     queue   // what comes with pictures that are still to come out
-	segments *cutter // made with the first picture
+	smooth   interleave.Smoother
+	queue    interleave.Interleaver
+	ahead    interleave.Queue // audio that is too far from the pictures
+	data     interleave.Queue // what comes with pictures that are still to come out
+	segments *cutter          // made with the first picture
 	closed   bool
 }
 
@@ -74,9 +75,9 @@ func (p *Packager) WriteUnit(u media.Unit) error {
 	case len(u.Data) == 0:
 		return nil
 	case u.Track.Kind == media.Data:
-		p.data.push(u)
-		if p.data.len() > maxHeldData {
-			p.data.pop()
+		p.data.Push(u)
+		if p.data.Len() > maxHeldData {
+			p.data.Pop()
 		}
 		return nil
 	case u.Track.ID != 0:
@@ -106,7 +107,7 @@ func (p *Packager) Close(final bool) error {
 	if p.segments != nil && !p.Follows {
 		p.segments.plan.close()
 	}
-	p.closed, p.segments, p.queue, p.ahead, p.data = true, nil, interleaver{}, queue{}, queue{}
+	p.closed, p.segments, p.queue, p.ahead, p.data = true, nil, interleave.Interleaver{}, interleave.Queue{}, interleave.Queue{}
 	p.Window.close(final)
 	return err
 }
@@ -138,8 +139,8 @@ func (p *Packager) writeVideo(u media.Unit) error {
 		u.PTS = max(u.PTS, u.DTS)
 	}
 	p.lastDTS = u.DTS
-	p.queue.putVideo(u)
-	if p.Follows && p.queue.video.len() > maxHeldPictures {
+	p.queue.PutVideo(u)
+	if p.Follows && p.queue.Video().Len() > interleave.MaxPictures {
 		p.Leave() // whoever leads is gone
 	}
 	return p.drain(false)
@@ -152,15 +153,15 @@ func (p *Packager) writeAudio(u media.Unit) error {
 		}
 		p.audio = u.Track
 	}
-	u.PTS = p.smooth.at(u.Track, u.PTS)
+	u.PTS = p.smooth.At(u.Track, u.PTS)
 	if p.video == nil || !near(u.PTS, p.lastDTS) {
-		p.ahead.push(u)
-		if p.ahead.len() > maxHeldAudio {
-			p.ahead.pop()
+		p.ahead.Push(u)
+		if p.ahead.Len() > interleave.MaxAudio {
+			p.ahead.Pop()
 		}
 		return nil
 	}
-	p.queue.putAudio(u)
+	p.queue.PutAudio(u)
 	return p.drain(false)
 }
 
@@ -185,11 +186,11 @@ func (p *Packager) breakAt(dts media.Ticks) error {
 		p.segments.plan.reach(p.timeline, dts-media.Clock*3600) // nothing of it yet
 	}
 	old := p.queue
-	p.queue = interleaver{absent: old.absent, late: old.late}
-	for _, list := range [2]*queue{&old.audio, &p.ahead} {
-		for list.len() > 0 {
-			if u := list.pop(); near(u.PTS, dts) {
-				p.queue.putAudio(u)
+	p.queue = old.Restart()
+	for _, list := range [2]*interleave.Queue{old.Audio(), &p.ahead} {
+		for list.Len() > 0 {
+			if u := list.Pop(); near(u.PTS, dts) {
+				p.queue.PutAudio(u)
 			}
 		}
 	}
@@ -203,7 +204,7 @@ func (p *Packager) drain(flush bool) error {
 		if p.Follows && !flush && !p.covered() {
 			return nil
 		}
-		u, ok := p.queue.next(flush)
+		u, ok := p.queue.Next(flush)
 		if !ok {
 			break
 		}
@@ -211,19 +212,22 @@ func (p *Packager) drain(flush bool) error {
 			p.segments.addAudio(u)
 			continue
 		}
-		p.addData(p.queue.reached)
+		p.addData(p.queue.Reached())
 		add := p.segments.addVideo
 		if p.Follows {
 			add = p.segments.followVideo
 		}
-		if err := add(u, p.queue.reached, p.queue.coming(p.segments.audio)); err != nil {
+		if err := add(u, p.queue.Reached(), p.queue.Coming(p.segments.audio)); err != nil {
 			return err
 		}
 	}
 	if flush {
+		if err := p.segments.release(); err != nil {
+			return err
+		}
 		end := p.segments.end()
-		for a := p.queue.audio.front(); a != nil && middle(a) < end; a = p.queue.audio.front() {
-			p.segments.addAudio(p.queue.audio.pop())
+		for a := p.queue.Audio().Front(); a != nil && interleave.Middle(a) < end; a = p.queue.Audio().Front() {
+			p.segments.addAudio(p.queue.Audio().Pop())
 		}
 		p.addData(end)
 	}
@@ -232,11 +236,11 @@ func (p *Packager) drain(flush bool) error {
 
 // addData hands over the data that comes before the picture shown at a time.
 func (p *Packager) addData(shown media.Ticks) {
-	for d := p.data.front(); d != nil && (d.PTS <= shown || !near(d.PTS, shown)); d = p.data.front() {
+	for d := p.data.Front(); d != nil && (d.PTS <= shown || !near(d.PTS, shown)); d = p.data.Front() {
 		if !p.segments.addData(*d, shown) {
 			return
 		}
-		p.data.pop()
+		p.data.Pop()
 	}
 }
 
@@ -276,14 +280,14 @@ func (p *Packager) Leave() {
 	if p.segments != nil {
 		p.segments.leave()
 	}
-	p.queue = interleaver{absent: p.queue.absent, audio: p.queue.audio}
+	p.queue = p.queue.Blank()
 	p.Window.Withdraw()
 }
 
 // covered reports whether the plan says all about the next picture.
 func (p *Packager) covered() bool {
-	v := p.queue.video.front()
-	return v == nil || p.Plan.covers(p.timeline, p.queue.shown(v))
+	v := p.queue.Video().Front()
+	return v == nil || p.Plan.covers(p.timeline, p.queue.Shown(v))
 }
 
 // writeSound takes audio of a rendition without pictures.
@@ -297,24 +301,24 @@ func (p *Packager) writeSound(u media.Unit) error {
 	if p.segments == nil {
 		p.segments = p.cutter()
 	}
-	u.PTS = p.smooth.at(u.Track, u.PTS)
-	p.ahead.push(u)
-	if p.ahead.len() > maxHeldAudio {
-		p.ahead.pop()
+	u.PTS = p.smooth.At(u.Track, u.PTS)
+	p.ahead.Push(u)
+	if p.ahead.Len() > interleave.MaxAudio {
+		p.ahead.Pop()
 	}
 	return p.drainSound()
 }
 
 // drainSound hands over the audio of which it is known where it belongs.
 func (p *Packager) drainSound() error {
-	for p.ahead.len() > 0 {
-		u := *p.ahead.front()
+	for p.ahead.Len() > 0 {
+		u := *p.ahead.Front()
 		p.addSoundData(u.PTS)
 		done, err := p.segments.followAudio(u)
 		if err != nil || !done {
 			return err
 		}
-		p.ahead.pop()
+		p.ahead.Pop()
 	}
 	return nil
 }

@@ -10,13 +10,16 @@ import (
 // come nearest to it.
 const partLength = media.Clock / 5
 
+// shortest is the least that a part has of PART-TARGET, in percent, unless its
+// segment ends with it (RFC 8216bis, 4.4.3.7).
+const shortest = 85
+
 // parts is what a cutter knows of the parts of its segment. They are one behind
 // the other: where one ends the next begins, and their lengths are those that
 // playlists say. What is in a part may begin and end up to a picture later.
 type parts struct {
 	wished bool
-	length media.Ticks // PART-TARGET; 0 before the first part
-	fixed  bool        // a part was published, the length cannot change any more
+	length media.Ticks // PART-TARGET, once it is known
 
 	start    media.Ticks // where the part begins
 	from     int         // and in the cutter's buffer
@@ -26,27 +29,27 @@ type parts struct {
 	number   int64 // of the part
 }
 
-// begin is called with each segment, which begins at a time. Pictures are frame
-// apart as the bitstream says, or 0.
-func (p *parts) begin(at, frame media.Ticks) {
-	p.start, p.pictures, p.key = at, 0, false
-	switch {
-	case p.length > 0:
-	case frame > 0:
-		p.measure(frame)
-		p.fixed = true
-	default:
-		p.length = partLength // until the second picture
-	}
-}
+// begin is called with each segment, which begins at a time.
+func (p *parts) begin(at media.Ticks) { p.start, p.pictures, p.key = at, 0, false }
 
-// measure sets the length for pictures that are so far apart: in whole
-// milliseconds, which timestamps are often rounded to.
+// measure sets the length for pictures that are so far apart. A keyframe each
+// second, or half a second, begins a part if that many pictures can be had with
+// parts that are not much shorter than wished. It is in whole milliseconds, which
+// timestamps are often rounded to.
 func (p *parts) measure(frame media.Ticks) {
 	const ms = media.Clock / 1000
-	n := max(math.Round(partLength/float64(frame)), 1)
-	p.length = (media.Ticks(n*float64(frame)) + ms - 1) / ms * ms
+	n := int64(max(math.Round(partLength/float64(frame)), 1))
+	for second, k := int64(math.Round(media.Clock/float64(frame))), n; k*int64(frame) > partLength*3/4; k-- {
+		if second%k == 0 {
+			n = k
+			break
+		}
+	}
+	p.length = (media.Ticks(n)*frame + ms - 1) / ms * ms
 }
+
+// enough reports whether a part that ends at a time is long enough.
+func (p *parts) enough(end media.Ticks) bool { return 100*(end-p.start) >= shortest*p.length }
 
 // follow returns where a segment begins whose first picture is shown at a time:
 // where the last part ended, unless there is a hole.
@@ -68,15 +71,11 @@ func (c *cutter) cutPart(shown media.Ticks) {
 		}
 		return
 	}
-	if !p.fixed && c.frames == 1 {
-		p.measure(min(shown-c.last, maxJump))
-		p.fixed = true
-	}
 	c.cutAt(shown)
 	switch hole := shown - p.start; {
 	case !p.filled && hole+c.frame > p.length:
 		c.finish(p.start) // nothing is there that a part could have
-	case p.filled && hole+c.frame > p.length+c.frame/2:
+	case p.filled && hole+c.frame > p.length+c.frame/2 && p.enough(shown):
 		c.endPart(shown)
 	}
 }
@@ -91,9 +90,9 @@ func (c *cutter) cutAt(at media.Ticks) {
 // cutAfter ends the part if no other picture has room in it: there is no need
 // to wait for one, unless it cannot be told when it will come.
 func (c *cutter) cutAfter() {
-	p := &c.parts
-	if p.wished && c.even && c.last+2*c.frame > p.start+p.length+c.frame/4 {
-		c.endPart(c.last + c.frame)
+	p, end := &c.parts, c.last+c.frame
+	if p.wished && c.even && end+c.frame > p.start+p.length+c.frame/4 && p.enough(end) {
+		c.endPart(end)
 	}
 }
 
@@ -120,7 +119,7 @@ func (c *cutter) closePart(end media.Ticks) {
 		Independent: p.key && p.pictures > 0,
 		Data:        c.buf[p.from:n:n], // which nothing writes to again: what follows goes behind it
 	})
-	p.start, p.from, p.filled, p.pictures, p.key, p.fixed = end, n, false, 0, false, true
+	p.start, p.from, p.filled, p.pictures, p.key = end, n, false, 0, false
 	p.number++
 	if c.follows.plan == nil {
 		c.plan.part(end, p.length)

@@ -119,6 +119,7 @@ type Snapshot struct {
 	whole, delta    text
 	gated           atomic.Pointer[Gated] // nil: nobody came through a gate
 	replaced        chan struct{}         // closed when a newer snapshot is published
+	cut             chan struct{}         // closed when one is that has more than another part
 }
 
 // Facts are what a multivariant playlist says of a rendition.
@@ -140,6 +141,7 @@ func (w *Window) Snapshot() *Snapshot {
 			next:            w.From.MSN,
 			discontinuities: w.From.Discontinuities,
 			replaced:        make(chan struct{}),
+			cut:             make(chan struct{}),
 		})
 		s = w.now.Load()
 	}
@@ -149,13 +151,23 @@ func (w *Window) Snapshot() *Snapshot {
 // Wait returns the first snapshot that is ready, or why ctx ended. A snapshot
 // that has ended is the last one and returned in any case.
 func (w *Window) Wait(ctx context.Context, ready func(*Snapshot) bool) (*Snapshot, error) {
+	return w.wait(ctx, ready, func(s *Snapshot) <-chan struct{} { return s.replaced })
+}
+
+// WaitWhole is Wait for what comes with a whole segment or with none: those who
+// wait are not woken for each part.
+func (w *Window) WaitWhole(ctx context.Context, ready func(*Snapshot) bool) (*Snapshot, error) {
+	return w.wait(ctx, ready, func(s *Snapshot) <-chan struct{} { return s.cut })
+}
+
+func (w *Window) wait(ctx context.Context, ready func(*Snapshot) bool, newer func(*Snapshot) <-chan struct{}) (*Snapshot, error) {
 	for {
 		s := w.Snapshot()
 		if s.Ended || ready(s) {
 			return s, nil
 		}
 		select {
-		case <-s.replaced:
+		case <-newer(s):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
@@ -314,7 +326,7 @@ func (s *Snapshot) follow() *Snapshot {
 		Segments: s.Segments, Open: s.Open, Ended: s.Ended, Away: s.Away,
 		window: s.window, next: s.next, left: s.left, running: s.running, size: s.size,
 		discontinuities: s.discontinuities, elapsed: s.elapsed, total: s.total,
-		replaced: make(chan struct{}),
+		replaced: make(chan struct{}), cut: s.cut,
 	}
 }
 
@@ -341,7 +353,8 @@ func (w *Window) grow(seg *Segment, parts media.Ticks, facts Facts) {
 	seg.write(w)
 	s.size += seg.size() - s.Open.size()
 	s.Open = seg
-	w.replace(old, s)
+	w.now.Store(s)
+	close(old.replaced)
 }
 
 // size is how many bytes of a segment's parts there are.
@@ -405,8 +418,10 @@ func (w *Window) shed() {
 }
 
 func (w *Window) replace(old, s *Snapshot) {
+	s.cut = make(chan struct{})
 	w.now.Store(s)
 	close(old.replaced)
+	close(old.cut)
 }
 
 // trim lets go of what exceeds the window's length and size. The newest segment

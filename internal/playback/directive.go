@@ -75,7 +75,11 @@ func (s *Server) variant(w http.ResponseWriter, r *http.Request, window *hls.Win
 		hold := max(awaited, targets*snap.Target)
 		ctx, cancel := context.WithTimeout(r.Context(), hold)
 		defer cancel()
-		snap, err = window.Wait(ctx, func(s *hls.Snapshot) bool { return s.Away || s.Has(d.msn, d.part) })
+		wait := window.Wait
+		if d.part < 0 {
+			wait = window.WaitWhole
+		}
+		snap, err = wait(ctx, func(s *hls.Snapshot) bool { return s.Away || s.Has(d.msn, d.part) })
 		if err != nil {
 			refuse(w, r, unavailable)
 			return

@@ -123,6 +123,9 @@ func (s *Server) growing(w *patient, r *http.Request, window *hls.Window, at hls
 		return
 	}
 	for sent := 0; ; sent++ {
+		if sent == 0 { // it may be the second that is announced
+			_, _ = window.WaitWhole(r.Context(), func(s *hls.Snapshot) bool { return s.Next() >= at.Number })
+		}
 		snap, err := window.Wait(r.Context(), func(s *hls.Snapshot) bool {
 			return s.Next() > at.Number || s.Next() == at.Number && s.Made() > sent
 		})
@@ -154,7 +157,7 @@ func (s *Server) growing(w *patient, r *http.Request, window *hls.Window, at hls
 
 // grown answers with a segment once it is whole.
 func (s *Server) grown(w *patient, r *http.Request, window *hls.Window, at hls.Place) {
-	snap, err := window.Wait(r.Context(), func(s *hls.Snapshot) bool { return s.Next() > at.Number })
+	snap, err := window.WaitWhole(r.Context(), func(s *hls.Snapshot) bool { return s.Next() > at.Number })
 	if err != nil {
 		return
 	}

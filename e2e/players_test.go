@@ -167,12 +167,13 @@ func (p showing) behind() float64 {
 }
 
 // showings returns the whole matrix, or what stands for it in a short run: hls.js
-// and the IVS player on the kind of channel that is the default.
+// and the IVS player on the kind of channel that is the default, and hls.js on the
+// kind that it has low latency on.
 func showings() []showing {
 	var all []showing
 	for _, c := range cells {
 		for _, player := range []string{"hls", "ivs", "shaka", "videojs", "native"} {
-			if *soak || c == tsLow && (player == "hls" || player == "ivs") {
+			if *soak || c == tsLow && player == "ivs" || c.mode == types.ChannelLatencyModeLowLatency && player == "hls" {
 				all = append(all, showing{c, player})
 			}
 		}

@@ -24,7 +24,7 @@ const (
 const (
 	// holdBack is the least PART-HOLD-BACK: what players stay behind the newest
 	// part, however short parts are.
-	holdBack = media.Clock
+	holdBack = 13 * media.Clock / 20
 	// partsWithin and skipWithin are how far from the end of a playlist parts are
 	// listed, and segments are not skipped, in target durations (RFC 8216bis,
 	// 4.4.4.9 and 4.4.3.8).

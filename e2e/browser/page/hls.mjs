@@ -8,6 +8,7 @@ begin((watch, url) => {
   let parts = 0
   hls.on(Hls.Events.ERROR, (_, e) => {
     const what = [e.type, e.details, e.response?.code, e.reason ?? e.error?.message].filter(Boolean).join(' ')
+    if (e.details === 'bufferSeekOverHole' && hls.media?.played.length === 0) return // it looked before it had sought
     if (e.fatal) watch.fail(what)
     else watch.note(what)
   })

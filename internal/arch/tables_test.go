@@ -51,7 +51,8 @@ var may = map[string][]string{
 	"internal/api/ivsapi":   {"internal/api/restjson"},
 	"internal/control":      {"internal/api/ivsapi", "internal/api/restjson", "internal/ivs"},
 	"internal/recent":       {"internal/control", "internal/ivs"},
-	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/schema"},
+	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/dump", "internal/store/schema"},
+	"internal/store/dump":   {"internal/ivs"},
 	"internal/store/schema": {},
 	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/ivs", "internal/metric"},
 	"internal/cloudwatch":   {"internal/api/restjson", "internal/ivs", "internal/metric"},
@@ -120,9 +121,7 @@ const (
 
 // over lists what is over a budget, with its size. A size may only shrink, and
 // an entry that is no longer needed fails.
-var over = map[string]int{
-	"internal/store": 3202,
-}
+var over = map[string]int{}
 
 // unnamed are package names that say nothing.
 var unnamed = []string{

@@ -1,56 +1,48 @@
 package store
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"openivs/internal/ivs"
+	"openivs/internal/store/dump"
 	"openivs/internal/store/schema"
 )
 
-// A backup is gzip of lines of JSON: a header, then for each table a line that
-// names it and its columns and an array for each row, then a trailer. It holds
-// secrets only as they are sealed, so it is of use only with the master key.
-const (
-	backupFormat = "openivs backup 1"
-	// maxBackupLine is the longest line that is read, in bytes; the longest row
-	// that is ever written has a few KiB.
-	maxBackupLine = 4 << 20
-	// restoreBatch is how many rows one statement writes, at most 14 values each.
-	restoreBatch = 64
-)
+// restoreBatch is how many rows one statement writes, at most 14 values each.
+const restoreBatch = 64
 
-type backupHeader struct {
-	Format string    `json:"format"`
-	Schema int       `json:"schema"`
-	At     time.Time `json:"at"`
-}
-
-type backupTable struct {
-	Table   string   `json:"table"`
-	Columns []string `json:"columns"`
-}
-
-type backupTrailer struct {
-	Rows   map[string]int `json:"rows"`
-	SHA256 string         `json:"sha256"` // of all lines before this one
+// tables returns all tables of the schema but migrations, those that others
+// refer to first.
+func tables() []dump.Table {
+	return []dump.Table{
+		dump.NewTable("meta", "name value*"),
+		dump.NewTable("counters", "name value#"),
+		dump.NewTable("recording_configurations", "id# arn settings tags"),
+		dump.NewTable("restriction_policies", "id# arn settings tags"),
+		dump.NewTable("ad_configurations", "id# arn settings tags"),
+		dump.NewTable("playback_key_pairs", "id# arn fingerprint settings tags"),
+		dump.NewTable("channels", "id# arn event_seq# name recording restriction ad_configuration settings tags passphrase*"),
+		dump.NewTable("stream_keys", "id# arn channel# lookup* value* tags"),
+		dump.NewTable("revocations", "id# channel# viewer version# changed#"),
+		dump.NewTable("access_keys", "id name created_us# expires_us# disabled# policies secret*"),
+		dump.NewTable("sessions", "id# channel# stream_id created_us# started_us# last_media_us# ingest_ended_us# "+
+			"ended_us# has_error# protocol reason snapshot recording ingest"),
+		dump.NewTable("ad_breaks", "id# session# break_id start_us# end_us#"),
+		dump.NewTable("checkpoints", "stream_id last_media_us#"),
+		dump.NewTable("events", "id# session? channel# seq# event_id channel_arn channel_name stream_id type name code detail at_us#"),
+		dump.NewTable("sinks", "name event#"),
+		dump.NewTable("used_tokens", "name expires_us#"),
+		dump.NewTable("dead_letters", "id# sink position# seq# event_id channel type body reason tries# at_us#"),
+	}
 }
 
 // Backup writes all there is to w, as it is at one moment, while others go on
-// working. It works in every mode.
+// working. It works in every mode. Secrets are in it as they are sealed, so it is of
+// use only with the master key.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	files, err := schema.Steps()
 	if err != nil {
@@ -63,70 +55,38 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return db.fail("back up", err)
 	}
-	z := gzip.NewWriter(w)
-	out := &backupWriter{buf: bufio.NewWriter(z), sum: sha256.New(), rows: make(map[string]int)}
-	err = out.line(backupHeader{Format: backupFormat, Schema: len(files), At: time.Now().UTC()})
+	out := dump.NewWriter(w, len(files), time.Now().UTC())
 	for _, t := range tables() {
-		if err != nil {
-			break
+		if err == nil {
+			err = copyTable(ctx, out, tx, t)
 		}
-		err = out.table(ctx, tx, t)
 	}
-	if err == nil {
-		err = out.end()
-	}
-	if err = errors.Join(err, tx.Rollback(), z.Close()); err != nil {
+	if err = errors.Join(err, out.Close(), tx.Rollback()); err != nil {
 		return db.fail("back up", err)
 	}
 	return nil
 }
 
-type backupWriter struct {
-	buf  *bufio.Writer
-	sum  hash.Hash
-	rows map[string]int
-}
-
-func (b *backupWriter) line(v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
+func copyTable(ctx context.Context, out *dump.Writer, tx *sql.Tx, t dump.Table) error {
+	if err := out.Table(t); err != nil {
 		return err
 	}
-	text = append(text, '\n')
-	_, _ = b.sum.Write(text) // a hash takes everything
-	_, err = b.buf.Write(text)
-	return err
-}
-
-func (b *backupWriter) table(ctx context.Context, tx *sql.Tx, t table) error {
-	if err := b.line(backupTable{t.name, t.names()}); err != nil {
-		return err
-	}
-	rows, err := tx.QueryContext(ctx, t.selectSQL())
+	rows, err := tx.QueryContext(ctx, t.Select())
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	values, dest := make([]any, len(t.columns)), make([]any, len(t.columns))
+	values := make([]any, len(t.Names()))
+	dest := make([]any, len(values))
 	for i := range values {
 		dest[i] = &values[i]
 	}
-	n := 0
-	for ; rows.Next(); n++ {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-		if err := b.line(values); err != nil { // bytes become base64
+	for rows.Next() {
+		if err := errors.Join(rows.Scan(dest...), out.Row(values)); err != nil {
 			return err
 		}
 	}
-	b.rows[t.name] = n
 	return rows.Err()
-}
-
-func (b *backupWriter) end() error {
-	trailer := backupTrailer{Rows: b.rows, SHA256: hex.EncodeToString(b.sum.Sum(nil))}
-	return errors.Join(b.line(trailer), b.buf.Flush())
 }
 
 // Restore reads a backup into an empty database of either engine. It is refused
@@ -142,12 +102,8 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 		if err := clearEmpty(ctx, tx); err != nil {
 			return err
 		}
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return damaged(err)
-		}
 		in := &restoring{db: db, tx: tx}
-		if err := readBackup(z, len(files), func(t table, row []any) error { return in.row(ctx, t, row) }); err != nil {
+		if err := dump.Read(r, len(files), tables(), func(t dump.Table, row []any) error { return in.row(ctx, t, row) }); err != nil {
 			return err
 		}
 		if err := in.flush(ctx); err != nil {
@@ -160,7 +116,7 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 		}
 		var proof []byte
 		if err := tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, keyCheck).Scan(&proof); err != nil {
-			return damaged(err)
+			return dump.Damaged(err)
 		}
 		return proveKey(db.key, proof)
 	})
@@ -174,18 +130,18 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 // clearEmpty makes room for a backup in a database that has never been used.
 func clearEmpty(ctx context.Context, tx *sql.Tx) error {
 	for _, t := range tables() {
-		if t.name == "meta" || t.name == "counters" { // every database has them, and they are in the backup
-			if _, err := tx.ExecContext(ctx, `DELETE FROM `+t.name); err != nil {
+		if t.Name == "meta" || t.Name == "counters" { // every database has them, and they are in the backup
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+t.Name); err != nil {
 				return err
 			}
 			continue
 		}
 		var n int
-		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+t.name+` LIMIT 1) AS first`).Scan(&n); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+t.Name+` LIMIT 1) AS first`).Scan(&n); err != nil {
 			return err
 		}
 		if n > 0 {
-			return ivs.Errorf(ivs.Conflict, "the database is not empty, it has %s: restore into a new one", t.name)
+			return ivs.Errorf(ivs.Conflict, "the database is not empty, it has %s: restore into a new one", t.Name)
 		}
 	}
 	return nil
@@ -195,13 +151,13 @@ func clearEmpty(ctx context.Context, tx *sql.Tx) error {
 type restoring struct {
 	db    *DB
 	tx    *sql.Tx
-	table table
+	table dump.Table
 	rows  int
 	args  []any
 }
 
-func (r *restoring) row(ctx context.Context, t table, row []any) error {
-	if t.name != r.table.name || r.rows == restoreBatch {
+func (r *restoring) row(ctx context.Context, t dump.Table, row []any) error {
+	if t.Name != r.table.Name || r.rows == restoreBatch {
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
@@ -214,127 +170,10 @@ func (r *restoring) flush(ctx context.Context) error {
 	if r.rows == 0 {
 		return nil
 	}
-	_, err := r.tx.ExecContext(ctx, r.table.insertSQL(r.rows), r.args...)
+	_, err := r.tx.ExecContext(ctx, r.table.Insert(r.rows), r.args...)
 	r.rows, r.args = 0, r.args[:0]
 	if err != nil && ctx.Err() == nil && r.db.engine.fault(err) != faultAway {
-		return damaged(err) // the engine does not take the rows
+		return dump.Damaged(err) // the engine does not take the rows
 	}
 	return err
-}
-
-// readBackup calls row for every row of a backup, and fails unless the backup
-// is whole and of this schema. What it called row for may be damaged until it
-// has returned nil.
-func readBackup(r io.Reader, schema int, row func(t table, row []any) error) error {
-	in := &backupReader{lines: bufio.NewScanner(r), sum: sha256.New(), rows: make(map[string]int)}
-	in.lines.Buffer(nil, maxBackupLine)
-	var head backupHeader
-	if err := in.next(&head); err != nil {
-		return damaged(err)
-	}
-	if head.Format != backupFormat || head.Schema != schema {
-		return ivs.Errorf(ivs.Invalid, "this is %q of schema %d and this program reads %q of schema %d: "+
-			"restore it with the openivs that wrote it, then upgrade", head.Format, head.Schema, backupFormat, schema)
-	}
-	for _, t := range tables() {
-		var names backupTable
-		if err := in.next(&names); err != nil {
-			return damaged(err)
-		}
-		if names.Table != t.name || !slices.Equal(names.Columns, t.names()) {
-			return damaged(fmt.Errorf("it has table %q %v where %q %v belongs", names.Table, names.Columns, t.name, t.names()))
-		}
-		if err := in.table(t, row); err != nil {
-			return err
-		}
-	}
-	return in.end()
-}
-
-// damaged says that a backup cannot be trusted, and why.
-func damaged(err error) error {
-	return ivs.Errorf(ivs.Invalid, "the backup is damaged, nothing was restored: %w", err)
-}
-
-type backupReader struct {
-	lines *bufio.Scanner
-	ahead []byte // a line that was read and not yet used
-	sum   hash.Hash
-	rows  map[string]int
-}
-
-// line returns the next line, which the following call overwrites.
-func (b *backupReader) line() ([]byte, error) {
-	if b.ahead != nil {
-		line := b.ahead
-		b.ahead = nil
-		return line, nil
-	}
-	if !b.lines.Scan() {
-		return nil, errors.Join(b.lines.Err(), io.ErrUnexpectedEOF)
-	}
-	return b.lines.Bytes(), nil
-}
-
-// count adds a line to what the trailer's sum is of.
-func (b *backupReader) count(line []byte) {
-	_, _ = b.sum.Write(line) // a hash takes everything
-	_, _ = b.sum.Write([]byte{'\n'})
-}
-
-func (b *backupReader) next(v any) error {
-	line, err := b.line()
-	if err != nil {
-		return err
-	}
-	b.count(line)
-	return json.Unmarshal(line, v)
-}
-
-// table reads rows until a line that is none.
-func (b *backupReader) table(t table, row func(t table, row []any) error) error {
-	b.rows[t.name] = 0
-	for {
-		line, err := b.line()
-		if err != nil {
-			return damaged(err)
-		}
-		if !bytes.HasPrefix(line, []byte{'['}) {
-			b.ahead = line
-			return nil
-		}
-		b.count(line)
-		values, err := t.decode(line)
-		if err != nil {
-			return damaged(err)
-		}
-		if err := row(t, values); err != nil {
-			return err
-		}
-		b.rows[t.name]++
-	}
-}
-
-func (b *backupReader) end() error {
-	line, err := b.line()
-	if err != nil {
-		return damaged(err)
-	}
-	var trailer backupTrailer
-	if err := json.Unmarshal(line, &trailer); err != nil {
-		return damaged(err)
-	}
-	if got := hex.EncodeToString(b.sum.Sum(nil)); got != trailer.SHA256 {
-		return damaged(fmt.Errorf("its sum is %s and should be %s", got, trailer.SHA256))
-	}
-	if !maps.Equal(b.rows, trailer.Rows) {
-		return damaged(fmt.Errorf("it has %v rows and should have %v", b.rows, trailer.Rows))
-	}
-	if b.lines.Scan() {
-		return damaged(errors.New("something follows its end"))
-	}
-	if err := b.lines.Err(); err != nil {
-		return damaged(err)
-	}
-	return nil
 }

@@ -153,8 +153,8 @@ func TestBackupKnowsTheSchema(t *testing.T) {
 			t.Errorf("the database has %d tables, a backup %d", len(got), len(tables()))
 		}
 		for _, want := range tables() {
-			if !slices.Equal(slices.Sorted(slices.Values(got[want.name])), slices.Sorted(slices.Values(want.names()))) {
-				t.Errorf("table %s has columns %v, a backup %v", want.name, got[want.name], want.names())
+			if !slices.Equal(slices.Sorted(slices.Values(got[want.Name])), slices.Sorted(slices.Values(want.Names()))) {
+				t.Errorf("table %s has columns %v, a backup %v", want.Name, got[want.Name], want.Names())
 			}
 		}
 	})

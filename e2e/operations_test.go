@@ -124,6 +124,10 @@ func (s *running) stage(t *testing.T) map[string]string {
 			RenditionSelection: types.RenditionConfigurationRenditionSelectionCustom,
 			Renditions:         []types.RenditionConfigurationRendition{types.RenditionConfigurationRenditionHd},
 		},
+		ThumbnailConfiguration: &types.ThumbnailConfiguration{
+			RecordingMode: types.RecordingModeInterval, TargetIntervalSeconds: new(int64(10)),
+			Resolution: types.ThumbnailConfigurationResolutionSd, Storage: []types.ThumbnailConfigurationStorage{types.ThumbnailConfigurationStorageLatest},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -576,7 +580,7 @@ func TestEveryOperationWithoutTheRight(t *testing.T) {
 	for _, kind := range []string{"missing", "missingkey", "missingrecording", "channel", "other", "third", "whole", "live", "offlineads", "key", "pair", "recording", "policy", "ads", "liveads"} {
 		p.vars[kind] = ch.arn[:strings.LastIndex(ch.arn, ":")+1] + kindOf(kind) + "/missingmissi"
 	}
-	p.vars["stream"] = "st-" + strings.Repeat("a", 23)
+	p.vars["stream"], p.vars["past"] = "st-"+strings.Repeat("a", 23), "st-"+strings.Repeat("b", 23)
 	done := map[string]bool{}
 	for _, st := range readJSON[[]step](t, "sdk/scenario.json") {
 		if done[st.Op] || st.Error != "" {

@@ -317,7 +317,7 @@ func TestASecondServerIsRefused(t *testing.T) {
 	ch := s.channel(t)
 	ctx, cancel := context.WithTimeout(t.Context(), readyIn)
 	defer cancel()
-	_, err := output(ctx, built.openivs, "serve", "--data", s.Data, "--listen", "127.0.0.1:0")
+	_, err := output(ctx, built.openivs, "serve", "--data", s.Data, "--listen", "127.0.0.1:0", "--srt", "off")
 	if err == nil || ctx.Err() != nil {
 		t.Fatalf("a second server on the same directory: %v, want a refusal", err)
 	}

@@ -56,7 +56,7 @@ func TestPostgreSQLHoldsTheState(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), readyIn)
 	defer cancel()
 	other := filepath.Join(t.TempDir(), "data")
-	_, err := output(ctx, built.openivs, "serve", "--data", other, "--database", database, "--listen", "127.0.0.1:0",
+	_, err := output(ctx, built.openivs, "serve", "--data", other, "--database", database, "--listen", "127.0.0.1:0", "--srt", "off",
 		"--master-key-file", filepath.Join(s.Data, "master.key"))
 	if err == nil || ctx.Err() != nil {
 		t.Errorf("a second server on the same database: %v, want a refusal", err)

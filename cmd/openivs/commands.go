@@ -82,6 +82,8 @@ type allFlags struct {
 	accessFlags
 	eventFlags
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
+	SRT              []string `group:"reach" name:"srt" placeholder:"ADDR" sep:"none" help:"${srt}"`
+	SRTLatency       []string `group:"reach" name:"srt-latency" placeholder:"TIME" sep:"none" help:"${srt_latency}"`
 	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
 	PlaybackBase     []string `group:"reach" placeholder:"URL" sep:"none" help:"${playback_base}"`
 	TLSCert          []string `group:"reach" name:"tls-cert" placeholder:"FILE" sep:"none" help:"${tls_cert}"`
@@ -109,6 +111,8 @@ func (f *allFlags) flags() map[string][]string {
 		maps.Copy(all, more)
 	}
 	all["listen"] = f.Listen
+	all["srt"] = f.SRT
+	all["srt-latency"] = f.SRTLatency
 	all["public-host"] = f.PublicHost
 	all["playback-base"] = f.PlaybackBase
 	all["tls-cert"] = f.TLSCert

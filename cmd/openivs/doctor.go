@@ -56,6 +56,9 @@ func (c *doctorCommand) Run(ctx context.Context, p *program) error {
 	for _, address := range cfg.Listen {
 		findings = append(findings, checkPort(ctx, address, running))
 	}
+	if cfg.SRT != "" {
+		findings = append(findings, checkUDPPort(ctx, cfg.SRT, running))
+	}
 	findings = append(findings, checkHost(cfg), checkCertificate(cfg, time.Now()), checkKey(cfg), checkDatabase(ctx, cfg), checkFFmpeg(ctx, cfg))
 
 	failed := false
@@ -115,6 +118,22 @@ func checkPort(ctx context.Context, address string, running bool) finding {
 		}
 	default:
 		return finding{fail, what, err.Error(), "choose an address of this machine with --listen"}
+	}
+}
+
+func checkUDPPort(ctx context.Context, address string, running bool) finding {
+	what := "UDP port " + address
+	pc, err := new(net.ListenConfig).ListenPacket(ctx, "udp", address)
+	switch {
+	case err == nil:
+		_ = pc.Close() // nothing came through it
+		return finding{fine, what, "free", ""}
+	case errors.Is(err, syscall.EADDRINUSE) && running:
+		return finding{fine, what, "in use, and a server runs", ""}
+	case errors.Is(err, syscall.EADDRINUSE):
+		return finding{fail, what, "in use by another program", "choose another with --srt, turn SRT off with --srt off, or stop what uses it"}
+	default:
+		return finding{fail, what, err.Error(), "choose an address of this machine with --srt"}
 	}
 }
 

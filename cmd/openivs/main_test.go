@@ -119,7 +119,7 @@ func start(t *testing.T, data string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd = exec.Command(self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "debug")
+	p.cmd = exec.Command(self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--srt", "127.0.0.1:0", "--log-level", "debug")
 	p.cmd.Env = environ(beOpenivs + "=1")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -259,7 +259,7 @@ func TestAKilledServerIsNotRunning(t *testing.T) {
 
 func TestASecondServerExitsAndNamesTheFirst(t *testing.T) {
 	p := start(t, t.TempDir())
-	code, _, stderr := try(t, environ(), "serve", "--data", p.data, "--listen", "127.0.0.1:0")
+	code, _, stderr := try(t, environ(), "serve", "--data", p.data, "--listen", "127.0.0.1:0", "--srt", "127.0.0.1:0")
 	if code != exitFailed || !strings.Contains(stderr, "is in use by openivs") {
 		t.Errorf("exit code %d, stderr %s", code, stderr)
 	}
@@ -270,7 +270,7 @@ func TestDoctor(t *testing.T) {
 	if err := os.Chmod(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	code, out, _ := try(t, environ(), "doctor", "--data", data, "--listen", "127.0.0.1:0")
+	code, out, _ := try(t, environ(), "doctor", "--data", data, "--listen", "127.0.0.1:0", "--srt", "127.0.0.1:0")
 	if code != 0 {
 		t.Errorf("on a fresh directory the exit code is %d\n%s", code, out)
 	}

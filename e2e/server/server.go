@@ -32,6 +32,7 @@ type Endpoints struct {
 	API      string `json:"api"`
 	RTMP     string `json:"rtmp"`
 	RTMPS    string `json:"rtmps"`
+	SRT      string `json:"srt"`
 	Playback string `json:"playback"`
 	Watch    string `json:"watch"`
 	Console  string `json:"console"`
@@ -64,6 +65,9 @@ func Start(ctx context.Context, program, dir string, args ...string) (*Server, e
 	args = append([]string{"serve", "--data", s.Data}, args...)
 	if !slices.Contains(args, "--listen") {
 		args = append(args, "--listen", "127.0.0.1:0")
+	}
+	if !slices.Contains(args, "--srt") {
+		args = append(args, "--srt", "127.0.0.1:0")
 	}
 	if !slices.Contains(args, "--api-rates") {
 		args = append(args, "--api-rates", "off")

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"openivs/internal/control"
 	"openivs/internal/event"
 	"openivs/internal/ingest/rtmp"
+	"openivs/internal/ingest/srt"
 	"openivs/internal/ivs"
 	"openivs/internal/metric"
 	"openivs/internal/pipeline"
@@ -61,6 +63,8 @@ type App struct {
 	viewing      viewing
 	sessions     *session.Registry
 	rtmp         *rtmp.Server
+	srt          *srt.Server
+	srtPort      *srt.Listener // nil: SRT is off
 	mux          *sniff.Mux
 	destinations *control.Destinations
 	events       *event.Dispatcher
@@ -119,8 +123,19 @@ func (a *App) bind(ctx context.Context) error {
 	if a.listeners, err = listen(ctx, a.cfg.Listen); err != nil {
 		return err
 	}
-	a.steps.add("close the ports", releaseLimit, func(context.Context) error { return closeAll(a.listeners) })
+	a.steps.add("close the ports", releaseLimit, func(context.Context) error {
+		if a.srtPort != nil {
+			a.srtPort.Close()
+		}
+		return closeAll(a.listeners)
+	})
 	a.where = endpoints(a.cfg, bound(a.listeners))
+	if a.cfg.SRT != "" {
+		if a.srtPort, err = srt.Listen(a.cfg.SRT, a.cfg.SRTLatency); err != nil {
+			return fmt.Errorf("%w: choose another address with --srt, or turn SRT off with --srt off", err)
+		}
+		a.where.SRT = "srt://" + net.JoinHostPort(a.cfg.PublicHost, strconv.Itoa(int(a.srtPort.Addr().Port())))
+	}
 	a.addresses = ivs.Addresses{Host: a.cfg.PublicHost, Playback: a.where.Playback, Region: a.cfg.Region, Account: a.cfg.Account}
 	return nil
 }

@@ -48,7 +48,7 @@ func (l *logbook) String() string {
 // settings returns the settings of a server on a free port of this machine.
 func settings(t *testing.T, data string, more ...string) *config.Config {
 	t.Helper()
-	flags := map[string][]string{"data": {data}, "listen": {"127.0.0.1:0"}, "api-rates": {"off"}}
+	flags := map[string][]string{"data": {data}, "listen": {"127.0.0.1:0"}, "srt": {"127.0.0.1:0"}, "api-rates": {"off"}}
 	for i := 0; i < len(more); i += 2 {
 		flags[more[i]] = []string{more[i+1]}
 	}

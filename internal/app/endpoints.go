@@ -23,6 +23,7 @@ type Endpoints struct {
 	API      string `json:"api"`
 	RTMP     string `json:"rtmp"`
 	RTMPS    string `json:"rtmps"`
+	SRT      string `json:"srt"` // "": SRT is off
 	Playback string `json:"playback"`
 	Watch    string `json:"watch"` // a channel's id after it makes the address of its page
 	Console  string `json:"console"`

@@ -44,7 +44,7 @@ func TestRequestsGoToThoseWhoAnswerThem(t *testing.T) {
 }
 
 func TestAStoppingServerTellsClientsOfTheAPIToComeBack(t *testing.T) {
-	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}}})
+	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}, "srt": {"127.0.0.1:0"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"openivs/internal/ingest"
 	"openivs/internal/ingest/rtmp"
+	"openivs/internal/ingest/srt"
 	"openivs/internal/ivs"
 	"openivs/internal/pipeline"
 	"openivs/internal/playback"
@@ -45,6 +46,7 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Full:   a.full,
 	}
 	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
+	a.srt = &srt.Server{Gate: a.sessions, Log: a.log}
 	return a.sessions.Recover(ctx)
 }
 

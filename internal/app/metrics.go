@@ -42,6 +42,9 @@ func (a *App) measured() []metric.Live {
 			Delivered: a.playback.Deliveries.Of(m.StreamID), Views: int64(a.audience.Viewers(m.Channel)),
 			Dropped: -1, Recorded: -1, Retransmitted: -1, Health: string(m.Health),
 		}
+		if m.Link != nil {
+			out[i].RoundTrip, out[i].Retransmitted = m.Link.RTT, m.Link.Retransmitted
+		}
 	}
 	a.playback.Deliveries.Keep(streams)
 	return out

@@ -66,6 +66,9 @@ func (a *App) launch(work context.Context, running *sync.WaitGroup) <-chan error
 	run(func() error { return a.events.Run(work) })
 	run(func() error { return a.metrics.Run(work) })
 	run(func() error { return a.rtmp.Serve(work, &a.mux.RTMP) })
+	if a.srtPort != nil {
+		run(func() error { return a.srt.Serve(work, a.srtPort) })
+	}
 	run(func() error {
 		if err := a.http.Serve(&a.mux.HTTP); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -93,6 +96,9 @@ func (a *App) ready() error {
 	}
 	a.log.Info("encoders publish to RTMPS", "url", a.where.RTMPS)
 	a.log.Info("encoders publish to RTMP, where a channel allows it", "url", a.where.RTMP)
+	if a.where.SRT != "" {
+		a.log.Info("encoders publish to SRT", "url", a.where.SRT)
+	}
 	a.log.Info("playback URLs begin with", "url", a.where.Playback)
 	a.log.Info("a page plays each channel, at this and the channel's id", "url", a.where.Watch)
 	a.log.Info("ready, the API is served", "url", a.where.API)

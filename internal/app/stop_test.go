@@ -106,7 +106,7 @@ func TestPlaybackIsWaitedForOnlyWhereSomebodyWatches(t *testing.T) {
 }
 
 func TestStoppingIsStartingBackwards(t *testing.T) {
-	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}}})
+	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}, "srt": {"127.0.0.1:0"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ import (
 type Config struct {
 	Data             string        // directory of everything the server keeps
 	Listen           []string      // HOST:PORT; each speaks every TCP protocol
+	SRT              string        // HOST:PORT; "": SRT is off
+	SRTLatency       time.Duration // how long packets are held back for missing ones
 	PublicHost       string        // name or address that clients reach the server by
 	PlaybackBase     string        // start of every playbackUrl; "": made from PublicHost
 	TLSCert          string        // file; "" together with TLSKey: self-signed

@@ -77,6 +77,16 @@ func whereItIs() []Setting {
 			set:  setListen,
 		},
 		{
+			Name: "srt", Default: []string{":9000"},
+			Help: "HOST:PORT to listen on for SRT, over UDP, or off. Port 0 picks a free one.",
+			set:  setSRT,
+		},
+		{
+			Name: "srt-latency", Default: []string{"120ms"},
+			Help: "How long SRT packets are held back for missing ones to come, such as 500ms, unless the encoder wants more; 20ms to 8s.",
+			set:  setSRTLatency,
+		},
+		{
 			Name: "public-host", Default: []string{"127.0.0.1"},
 			Help: "Host name or address, without a port, that encoders and viewers reach this server by.",
 			set:  text(func(c *Config) *string { return &c.PublicHost }, isHost),
@@ -183,21 +193,53 @@ func setListen(c *Config, values []string) (wrong, cure string) {
 	}
 	seen := map[string]bool{}
 	for _, v := range values {
-		host, port, err := net.SplitHostPort(v)
-		if err != nil {
-			return fmt.Sprintf("%q is not an address to listen on", v), form
-		}
-		if wrong, _ := optional(isHost)(host); wrong != "" {
-			return fmt.Sprintf("%q is not an address to listen on: %s", v, wrong), form
-		}
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
-			return fmt.Sprintf("%q has no port between 0 and 65535", v), form
+		n, wrong := listenable(v)
+		if wrong != "" {
+			return wrong, form
 		}
 		if n != 0 && seen[v] {
 			return fmt.Sprintf("%q is there twice", v), "remove one"
 		}
 		seen[v] = true
+	}
+	return "", ""
+}
+
+// listenable returns the port of an address to listen on.
+func listenable(v string) (port uint64, wrong string) {
+	host, text, err := net.SplitHostPort(v)
+	if err != nil {
+		return 0, fmt.Sprintf("%q is not an address to listen on", v)
+	}
+	if wrong, _ := optional(isHost)(host); wrong != "" {
+		return 0, fmt.Sprintf("%q is not an address to listen on: %s", v, wrong)
+	}
+	if port, err = strconv.ParseUint(text, 10, 16); err != nil {
+		return 0, fmt.Sprintf("%q has no port between 0 and 65535", v)
+	}
+	return port, ""
+}
+
+func setSRT(c *Config, values []string) (wrong, cure string) {
+	if values[0] == "off" {
+		return "", ""
+	}
+	c.SRT = values[0]
+	_, wrong = listenable(values[0])
+	return wrong, "give HOST:PORT or :PORT, such as :9000, or off"
+}
+
+// What packets of SRT may be held back. Beyond that a stream is not live.
+const (
+	minSRTLatency = 20 * time.Millisecond
+	maxSRTLatency = 8 * time.Second
+)
+
+func setSRTLatency(c *Config, values []string) (wrong, cure string) {
+	d, err := time.ParseDuration(values[0])
+	c.SRTLatency = d
+	if err != nil || d < minSRTLatency || d > maxSRTLatency {
+		return fmt.Sprintf("%q is not a time from %v to %v", values[0], minSRTLatency, maxSRTLatency), "give one such as 120ms or 2s"
 	}
 	return "", ""
 }

@@ -8,6 +8,7 @@ package ingest
 import (
 	"context"
 	"net/url"
+	"time"
 
 	"openivs/internal/ivs"
 	"openivs/internal/media"
@@ -20,17 +21,32 @@ type Request struct {
 	Key      ivs.Secret // the stream key, without the query that may follow it
 	Query    url.Values // what followed the key, unknown arguments included
 	Remote   string     // address and port of the peer
+
+	// Unlock tries the channel's passphrase on what the peer has encrypted with
+	// it. nil: the way in knows no passphrase, or the peer has encrypted nothing.
+	Unlock func(passphrase ivs.Secret) error
 }
 
 // A Gate decides who may publish. An error that has an ivs.Code carries a
 // message for the streamer; any other is ours and is answered as "try again".
 //
 //   - ivs.NotFound: no such stream key
-//   - ivs.Denied: the channel does not take this protocol without encryption
+//   - ivs.Denied: the channel does not take this protocol without encryption, or
+//     not with it, or Unlock failed
 //   - ivs.Conflict: somebody is publishing to the channel
 //   - ivs.Unavailable: the server is stopping, or its database is away
 type Gate interface {
 	Admit(ctx context.Context, r Request) (Publication, error)
+}
+
+// A Link is how the network between a publisher and the server does. Packets are
+// counted from the beginning of the connection.
+type Link struct {
+	RTT           time.Duration // smoothed round trip
+	Received      int64         // packets, repeated ones included
+	Lost          int64         // that were missing when the next came
+	Retransmitted int64         // that came as a repetition
+	Dropped       int64         // that came too late, or twice
 }
 
 // A Publication is the way in of one admitted publisher. Declare, SetTracks,
@@ -48,6 +64,10 @@ type Publication interface {
 	// WriteUnit takes an access unit. After an error the publication is over:
 	// the door tells the peer what the error says and calls End with it.
 	WriteUnit(u media.Unit) error
+
+	// SetLink notes how the network to the peer does, about once a second, where
+	// that is known. It may be called beside all others.
+	SetLink(l Link)
 
 	// Done is closed when the server wants the publisher gone. Cause then says
 	// why, with a message for the streamer.

@@ -23,7 +23,7 @@ const (
 	InputTime                  // milliseconds of media that came in
 	RecordedTime               // milliseconds of media that were recorded
 	RoundTrip                  // microseconds between us and the encoder
-	Retransmitted              // segments of TCP that were sent again to us or by us
+	Retransmitted              // segments of TCP, or packets of SRT, that were sent again
 	Streams                    // of the account: streams
 	Healthy                    // of the account: streams that are HEALTHY
 	Starving                   // of the account: streams that are STARVING

@@ -24,7 +24,7 @@ type Live struct {
 	KeyInterval   time.Duration // between the two newest keyframes; 0: unknown
 	Views         int64
 	RoundTrip     time.Duration // 0: unknown
-	Retransmitted int64         // segments of TCP; -1: unknown
+	Retransmitted int64         // segments of TCP or packets of SRT; -1: unknown
 	Health        string        // HEALTHY, STARVING or UNKNOWN
 }
 

@@ -1,9 +1,10 @@
 // Package mpegts writes MPEG transport streams (ISO/IEC 13818-1) of one H.264
 // track, one AAC track and timed metadata, as HLS segments hold them (RFC 8216,
-// 3.2).
+// 3.2), and takes those of others apart.
 //
 // Where segments begin and what is in them is decided elsewhere; so is which
-// unit comes first.
+// unit comes first. What is read is PES packets: what their bytes code is left to
+// who asked for them.
 package mpegts
 
 import (

@@ -145,6 +145,30 @@ func (f *framerate) take(at time.Time, r health.Rates) bool {
 	return f.value != 0
 }
 
+// targets are the bitrates measured of a stream whose encoder has no way to
+// declare them, as over SRT. They are taken once, over the first window.
+type targets struct{ video, audio int64 } // bits per second
+
+// take keeps the first rates that there are, and reports whether it did.
+func (t *targets) take(r health.Rates) bool {
+	if t.video != 0 || r.Video == 0 {
+		return false
+	}
+	t.video, t.audio = int64(r.Video), int64(r.Audio)
+	return true
+}
+
+// complete puts what was measured in the place of what was not declared.
+func (t *targets) complete(d ingest.Declaration) ingest.Declaration {
+	if d.VideoBitrate == 0 {
+		d.VideoBitrate = t.video
+	}
+	if d.AudioBitrate == 0 {
+		d.AudioBitrate = t.audio
+	}
+	return d
+}
+
 // clip makes text from outside fit to be stored: valid UTF-8 without NUL, at
 // most n bytes.
 func clip(s string, n int) string {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"openivs/internal/health"
+	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 )
 
@@ -11,6 +12,7 @@ type Measure struct {
 	StreamID string
 	Totals   health.Totals
 	Health   ivs.Health
+	Link     *ingest.Link // nil: the way in does not know
 }
 
 // Measures returns what was counted of every session whose media comes. It holds
@@ -27,7 +29,7 @@ func (r *Registry) Measures() []Measure {
 	var out []Measure
 	for _, l := range running {
 		if t := l.meter.Totals(); !t.First.IsZero() {
-			out = append(out, Measure{Channel: l.channel, StreamID: l.id, Totals: t, Health: l.health.get()})
+			out = append(out, Measure{Channel: l.channel, StreamID: l.id, Totals: t, Health: l.health.get(), Link: l.linked()})
 		}
 	}
 	return out

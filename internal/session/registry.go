@@ -80,9 +80,8 @@ func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publicat
 	if err != nil {
 		return nil, err
 	}
-	if !q.Secure && !ch.InsecureIngest {
-		return nil, ivs.Errorf(ivs.Denied, "this channel takes encrypted streams only: "+
-			"publish to rtmps://%s/app/ instead, or set insecureIngest on the channel", r.Addresses.Host)
+	if err := r.allow(q, ch); err != nil {
+		return nil, err
 	}
 	rec, err := r.recording(ctx, ch.Recording)
 	if err != nil {
@@ -96,6 +95,28 @@ func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publicat
 		return nil, err
 	}
 	return l, nil
+}
+
+// allow says why a channel does not take the way in, or nil. With insecureIngest
+// SRT is plain, without it encrypted: a passphrase that a channel does not ask for
+// is refused, too.
+func (r *Registry) allow(q ingest.Request, ch ivs.Channel) error {
+	srt := q.Protocol == "srt"
+	switch {
+	case srt && q.Secure && ch.InsecureIngest:
+		return ivs.Errorf(ivs.Denied, "this channel takes SRT without a passphrase, as insecureIngest is set on it: leave the passphrase out")
+	case srt && !q.Secure && !ch.InsecureIngest:
+		return ivs.Errorf(ivs.Denied, "this channel takes encrypted streams only: "+
+			"give the channel's passphrase to the encoder, or set insecureIngest on the channel")
+	case !q.Secure && !ch.InsecureIngest:
+		return ivs.Errorf(ivs.Denied, "this channel takes encrypted streams only: "+
+			"publish to rtmps://%s/app/ instead, or set insecureIngest on the channel", r.Addresses.Host)
+	case q.Unlock != nil:
+		if err := q.Unlock(ch.SRTPassphrase); err != nil {
+			return ivs.Errorf(ivs.Denied, "the passphrase is wrong: copy it again from the channel")
+		}
+	}
+	return nil
 }
 
 // publisher looks the channel of a key up.

@@ -52,7 +52,8 @@ type live struct {
 	meter     health.Meter
 	lastMedia atomic.Int64 // arrival of the newest unit, microseconds since 1970; 0: none
 	health    verdict
-	shown     *entry // guarded by Registry.mu; nil: not to be seen
+	link      atomic.Pointer[ingest.Link] // nil: nothing is known
+	shown     *entry                      // guarded by Registry.mu; nil: not to be seen
 
 	feed     sync.Mutex  // held while a unit is written; after it, pipe is none
 	position media.Ticks // of the newest picture; guarded by feed
@@ -63,6 +64,7 @@ type live struct {
 	rates   health.Sampler
 	pace    pace
 	fps     framerate
+	targets targets
 	visible bool // in the roster
 }
 
@@ -221,7 +223,7 @@ func (l *live) judge(at time.Time) {
 	}
 	r := l.rates.Sample(at, t)
 	l.measure(at, t, r)
-	if l.fps.take(at, r) {
+	if l.fps.take(at, r) || l.rec.s.Protocol == "srt" && l.targets.take(r) {
 		l.refresh()
 	}
 	if l.rec.s.Started.IsZero() {
@@ -246,7 +248,7 @@ func (l *live) refresh() {
 	if video == nil {
 		return // audio's headers came first
 	}
-	l.rec.ingest(describe(declared, tracks, l.fps.value))
+	l.rec.ingest(describe(l.targets.complete(declared), tracks, l.fps.value))
 }
 
 // save has what is not stored yet written, beside the session's goroutine.

@@ -42,7 +42,7 @@ type live struct {
 func start(t *testing.T) *live {
 	t.Helper()
 	data := t.TempDir()
-	flags := map[string][]string{"data": {data}, "listen": {"127.0.0.1:0"}, "api-rates": {"off"}}
+	flags := map[string][]string{"data": {data}, "listen": {"127.0.0.1:0"}, "srt": {"127.0.0.1:0"}, "api-rates": {"off"}}
 	for _, s := range config.Settings() {
 		if strings.HasPrefix(s.Name, "quota-") {
 			flags[s.Name] = []string{"1000000"}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"openivs/internal/ingest"
+	"openivs/internal/ingest/codec"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
 )
@@ -64,7 +65,7 @@ func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
 		if d.video.now != nil && bytes.Equal(d.video.header, data) || len(data) == 0 {
 			return nil
 		}
-		t, prefix, err := h264Track(data)
+		t, prefix, err := codec.H264(data)
 		if err != nil {
 			return err
 		}
@@ -75,7 +76,7 @@ func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
 			d.dropped++
 			return nil
 		}
-		nalus, key, picture, err := accessUnit(data, d.video.prefix)
+		nalus, key, picture, err := codec.AccessUnit(data, d.video.prefix)
 		if err != nil {
 			return d.malformed(err)
 		}
@@ -84,7 +85,7 @@ func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
 			return nil
 		}
 		if key {
-			if t := inBand(d.video.now, nalus); t != nil {
+			if t := codec.InBand(d.video.now, nalus); t != nil {
 				d.video.now = t
 				d.setTracks()
 			}
@@ -105,7 +106,7 @@ func (d *demuxer) audioTag(body []byte, ts uint32, at time.Time) error {
 		if d.audio.now != nil && bytes.Equal(d.audio.now.Config, data) || len(data) == 0 {
 			return nil
 		}
-		t, err := aacTrack(data)
+		t, err := codec.AAC(data)
 		if err != nil {
 			return err
 		}
@@ -176,7 +177,7 @@ func videoPacket(body []byte) (kind int, cts int32, data []byte, err error) {
 		return packetNothing, 0, nil, nil
 	}
 	if id := body[0] & 0x0f; id != 7 {
-		return 0, 0, nil, unsupportedVideo(flvVideoName(id))
+		return 0, 0, nil, codec.UnsupportedVideo(flvVideoName(id))
 	}
 	if len(body) < 5 {
 		return 0, 0, nil, fmt.Errorf("video tag of %d bytes", len(body))
@@ -204,7 +205,7 @@ func videoPacketEx(body []byte) (kind int, cts int32, data []byte, err error) {
 		return 0, 0, nil, fmt.Errorf("enhanced video tag of %d bytes", len(body))
 	}
 	if cc := string(body[1:5]); cc != "avc1" && packet != 4 {
-		return 0, 0, nil, unsupportedVideo(fourCCName(cc))
+		return 0, 0, nil, codec.UnsupportedVideo(fourCCName(cc))
 	}
 	data = body[5:]
 	switch packet {
@@ -232,7 +233,7 @@ func audioPacket(body []byte) (kind int, data []byte, err error) {
 	case 9:
 		return audioPacketEx(body)
 	default:
-		return 0, nil, unsupportedAudio(flvAudioName(id))
+		return 0, nil, codec.UnsupportedAudio(flvAudioName(id))
 	}
 	if len(body) < 2 {
 		return 0, nil, fmt.Errorf("audio tag of %d byte", len(body))
@@ -257,7 +258,7 @@ func audioPacketEx(body []byte) (kind int, data []byte, err error) {
 		return 0, nil, fmt.Errorf("enhanced audio tag of %d bytes", len(body))
 	}
 	if cc := string(body[1:5]); cc != "mp4a" {
-		return 0, nil, unsupportedAudio(fourCCName(cc))
+		return 0, nil, codec.UnsupportedAudio(fourCCName(cc))
 	}
 	switch packet {
 	case 0:
@@ -267,14 +268,6 @@ func audioPacketEx(body []byte) (kind int, data []byte, err error) {
 	default: // end of sequence, channel layout, what is yet to come
 		return packetNothing, nil, nil
 	}
-}
-
-func unsupportedVideo(name string) error {
-	return ivs.Errorf(ivs.Invalid, "the video is %s, which is not taken here; set the encoder to H.264 (AVC)", name)
-}
-
-func unsupportedAudio(name string) error {
-	return ivs.Errorf(ivs.Invalid, "the audio is %s, which is not taken here; set the encoder to AAC-LC", name)
 }
 
 func flvVideoName(id byte) string {

@@ -86,6 +86,8 @@ func (p *publication) WriteUnit(u media.Unit) error {
 	return nil
 }
 
+func (p *publication) SetLink(ingest.Link) {}
+
 func (p *publication) Done() <-chan struct{} { return p.done }
 
 func (p *publication) Cause() error {

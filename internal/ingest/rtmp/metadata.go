@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"openivs/internal/ingest"
+	"openivs/internal/ingest/codec"
 )
 
 const (
@@ -80,11 +81,11 @@ func declare(d *ingest.Declaration, t amfToken) {
 	case "audiodatarate":
 		d.AudioBitrate = int64(amount(t, maxDeclaredRate) * 1000)
 	case "framerate":
-		d.Framerate = amount(t, maxFramerate)
+		d.Framerate = amount(t, codec.MaxFramerate)
 	case "width":
-		d.Width = int(amount(t, maxSide))
+		d.Width = int(amount(t, codec.MaxSide))
 	case "height":
-		d.Height = int(amount(t, maxSide))
+		d.Height = int(amount(t, codec.MaxSide))
 	case "audiosamplerate":
 		d.SampleRate = int(amount(t, 1e6))
 	case "audiochannels":

@@ -1,4 +1,4 @@
-package rtmp
+package codec
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"openivs/internal/ivs"
 	"openivs/internal/media"
 )
 
@@ -17,32 +18,61 @@ const (
 	maxSets = 31
 )
 
-// inBand returns the track of a keyframe, whose NAL units have lengths of 4 bytes,
+// InBand returns the track of a keyframe, whose NAL units have lengths of 4 bytes,
 // if the parameter sets in it are not those of the codec header; nil if they are,
 // or make no sense. Encoders that pass a camera's stream on put the sets that hold
 // into the pictures and leave the header as it once was.
-func inBand(t *media.Track, nalus []byte) *media.Track {
-	sps, pps := t.Picture.SPS, t.Picture.PPS
+func InBand(t *media.Track, nalus []byte) *media.Track {
+	var sps, pps [][]byte
 	for len(nalus) > 4 {
 		size := int(binary.BigEndian.Uint32(nalus))
 		nalu := nalus[4 : 4+size]
 		nalus = nalus[4+size:]
+		if size == 0 {
+			continue
+		}
 		switch nalu[0] & 0x1f {
 		case naluSPS:
-			sps = replaceSet(sps, nalu, 4)
+			sps = append(sps, nalu)
 		case naluPPS:
-			pps = replaceSet(pps, nalu, 1)
+			pps = append(pps, nalu)
 		}
 	}
-	same := slices.EqualFunc(sps, t.Picture.SPS, bytes.Equal) && slices.EqualFunc(pps, t.Picture.PPS, bytes.Equal)
-	if same || len(sps) > maxSets || len(pps) > maxSets {
+	now, err := WithSets(t, sps, pps)
+	if err != nil || now == t {
 		return nil
 	}
-	track, _, err := h264Track(appendAVCC(nil, sps, pps))
+	return now
+}
+
+// WithSets returns the track that parameter sets make of t: each takes the place
+// of the one with its id. It is t itself if that changes nothing, or if an SPS or
+// a PPS is yet to come. With an error t stays as it is. t may be nil: none came
+// before.
+func WithSets(t *media.Track, sps, pps [][]byte) (*media.Track, error) {
+	var was media.Picture
+	if t != nil {
+		was = t.Picture
+	}
+	nowSPS, nowPPS := was.SPS, was.PPS
+	for _, s := range sps {
+		nowSPS = replaceSet(nowSPS, s, 4)
+	}
+	for _, s := range pps {
+		nowPPS = replaceSet(nowPPS, s, 1)
+	}
+	same := slices.EqualFunc(nowSPS, was.SPS, bytes.Equal) && slices.EqualFunc(nowPPS, was.PPS, bytes.Equal)
+	if same || len(nowSPS) == 0 || len(nowPPS) == 0 {
+		return t, nil
+	}
+	if len(nowSPS) > maxSets || len(nowPPS) > maxSets {
+		return t, ivs.Errorf(ivs.Invalid, "the video has more than %d parameter sets of a kind; restart the encoder", maxSets)
+	}
+	now, _, err := H264(AppendAVCC(nil, nowSPS, nowPPS))
 	if err != nil {
-		return nil
+		return t, err
 	}
-	return track
+	return now, nil
 }
 
 // replaceSet puts a parameter set in the place of the one with its id, which is
@@ -50,7 +80,7 @@ func inBand(t *media.Track, nalus []byte) *media.Track {
 // anything.
 func replaceSet(sets [][]byte, set []byte, at int) [][]byte {
 	id, ok := setID(set, at)
-	if !ok || len(set) > maxConfig {
+	if !ok || len(set) > MaxConfig {
 		return sets
 	}
 	place := len(sets)
@@ -85,9 +115,9 @@ func setID(set []byte, at int) (id uint32, ok bool) {
 	return b<<zeros>>(31-zeros) - 1, true
 }
 
-// appendAVCC writes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1)
+// AppendAVCC writes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1)
 // with lengths of 4 bytes.
-func appendAVCC(b []byte, sps, pps [][]byte) []byte {
+func AppendAVCC(b []byte, sps, pps [][]byte) []byte {
 	b = append(b, 1)
 	b = append(b, sps[0][1:4]...) // profile, constraints, level
 	b = append(b, 0xff, 0xe0|byte(len(sps)))
@@ -98,7 +128,7 @@ func appendAVCC(b []byte, sps, pps [][]byte) []byte {
 
 func appendSets(b []byte, sets [][]byte) []byte {
 	for _, s := range sets {
-		b = binary.BigEndian.AppendUint16(b, uint16(len(s))) //nolint:gosec // h264Track judges the whole
+		b = binary.BigEndian.AppendUint16(b, uint16(len(s))) //nolint:gosec // H264 judges the whole
 		b = append(b, s...)
 	}
 	return b

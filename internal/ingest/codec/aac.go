@@ -1,4 +1,4 @@
-package rtmp
+package codec
 
 import (
 	"fmt"
@@ -15,9 +15,9 @@ const (
 	maxSampleRate = 96000
 )
 
-// aacTrack makes a track of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
+// AAC makes a track of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
 // Of HE-AAC it describes the AAC-LC core, which is what the units hold.
-func aacTrack(config []byte) (*media.Track, error) {
+func AAC(config []byte) (*media.Track, error) {
 	sound, err := parseAudioConfig(config)
 	if err != nil {
 		return nil, ivs.Errorf(ivs.Invalid, "the audio cannot be read: %w; set the encoder to AAC-LC, mono or stereo", err)
@@ -26,8 +26,8 @@ func aacTrack(config []byte) (*media.Track, error) {
 }
 
 func parseAudioConfig(config []byte) (media.Sound, error) {
-	if len(config) > maxConfig {
-		return media.Sound{}, fmt.Errorf("configuration of %d bytes, at most %d are possible", len(config), maxConfig)
+	if len(config) > MaxConfig {
+		return media.Sound{}, fmt.Errorf("configuration of %d bytes, at most %d are possible", len(config), MaxConfig)
 	}
 	var c mpeg4audio.AudioSpecificConfig
 	if err := c.Unmarshal(config); err != nil {

@@ -1,4 +1,8 @@
-package rtmp
+// Package codec reads how H.264 and AAC are described and laid out, for every door
+// that media comes in by: it makes tracks of headers and units of NAL units.
+//
+// It knows no container and keeps no state.
+package codec
 
 import (
 	"encoding/binary"
@@ -13,16 +17,16 @@ import (
 )
 
 const (
-	// maxConfig is how many bytes a codec header may have. One with an SPS and a
+	// MaxConfig is how many bytes a codec header may have. One with an SPS and a
 	// PPS has about 50.
-	maxConfig = 16 << 10
+	MaxConfig = 16 << 10
 
-	// maxSide is the greatest width or height in pixels. Level 6.2 allows 16,888
+	// MaxSide is the greatest width or height in pixels. Level 6.2 allows 16,888
 	// at most.
-	maxSide = 16384
+	MaxSide = 16384
 
-	// maxFramerate is the greatest frame rate that a VUI is believed.
-	maxFramerate = 1000
+	// MaxFramerate is the greatest frame rate that a VUI is believed.
+	MaxFramerate = 1000
 )
 
 // The NAL unit types that are looked at (ITU-T H.264, table 7-1).
@@ -33,9 +37,9 @@ const (
 
 var errNALU = errors.New("NAL unit lengths do not add up")
 
-// h264Track makes a track of an AVCDecoderConfigurationRecord (ISO/IEC
+// H264 makes a track of an AVCDecoderConfigurationRecord (ISO/IEC
 // 14496-15, 5.3.3.1), and returns how many bytes a NAL unit's length has.
-func h264Track(avcc []byte) (t *media.Track, prefix int, err error) {
+func H264(avcc []byte) (t *media.Track, prefix int, err error) {
 	pic, prefix, err := parseAVCC(avcc)
 	if err != nil {
 		return nil, 0, ivs.Errorf(ivs.Invalid, "the H.264 header cannot be read: %w; restart the encoder", err)
@@ -44,8 +48,8 @@ func h264Track(avcc []byte) (t *media.Track, prefix int, err error) {
 }
 
 func parseAVCC(b []byte) (pic media.Picture, prefix int, err error) {
-	if len(b) < 7 || len(b) > maxConfig {
-		return pic, 0, fmt.Errorf("configuration of %d bytes, between 7 and %d are possible", len(b), maxConfig)
+	if len(b) < 7 || len(b) > MaxConfig {
+		return pic, 0, fmt.Errorf("configuration of %d bytes, between 7 and %d are possible", len(b), MaxConfig)
 	}
 	if b[0] != 1 {
 		return pic, 0, fmt.Errorf("configuration of version %d", b[0])
@@ -100,7 +104,7 @@ func parseSPS(pic *media.Picture, nalu []byte) error {
 	pic.HighChroma = sps.ChromaFormatIdc > yuv420
 	pic.Deep = sps.BitDepthLumaMinus8 > 0 || sps.BitDepthChromaMinus8 > 0
 	pic.Interlaced = !sps.FrameMbsOnlyFlag
-	if fps := sps.FPS(); fps > 0 && fps <= maxFramerate && !math.IsNaN(fps) {
+	if fps := sps.FPS(); fps > 0 && fps <= MaxFramerate && !math.IsNaN(fps) {
 		pic.Framerate = fps
 	}
 	return nil
@@ -109,7 +113,7 @@ func parseSPS(pic *media.Picture, nalu []byte) error {
 // pictureSize returns the size in pixels after cropping (ITU-T H.264,
 // 7.4.2.1.1), or 0, 0 if there can be none.
 func pictureSize(s *h264.SPS) (width, height int) {
-	if s.PicWidthInMbsMinus1 >= maxSide/16 || s.PicHeightInMapUnitsMinus1 >= maxSide/16 {
+	if s.PicWidthInMbsMinus1 >= MaxSide/16 || s.PicHeightInMapUnitsMinus1 >= MaxSide/16 {
 		return 0, 0
 	}
 	fields := 2 // map units in a macroblock pair
@@ -139,10 +143,10 @@ func pictureSize(s *h264.SPS) (width, height int) {
 	return width, height
 }
 
-// accessUnit checks the NAL units in b, whose lengths have so many bytes, and
+// AccessUnit checks the NAL units in b, whose lengths have so many bytes, and
 // returns them with lengths of 4 bytes: b itself if it has those. It reports
 // whether there is a picture, and whether decoding can start with it.
-func accessUnit(b []byte, prefix int) (nalus []byte, key, picture bool, err error) {
+func AccessUnit(b []byte, prefix int) (nalus []byte, key, picture bool, err error) {
 	count := 0
 	for rest := b; len(rest) > 0; count++ {
 		if len(rest) < prefix {

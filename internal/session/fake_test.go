@@ -183,6 +183,16 @@ func (d *disk) OpenSessions(context.Context) ([]ivs.Session, error) {
 	return open, nil
 }
 
+func (d *disk) Session(_ context.Context, channel ivs.ARN, id string) (ivs.Session, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.sessions[id]
+	if !ok || s.Channel.Channel.ARN != channel {
+		return s, ivs.Errorf(ivs.NotFound, "no session %s", id)
+	}
+	return s, nil
+}
+
 func (d *disk) SessionEvents(_ context.Context, id string, limit int) ([]ivs.Event, error) {
 	evs := d.log(id)
 	slices.Reverse(evs)
@@ -265,6 +275,11 @@ func (s *store) Checkpoint(ctx context.Context, lastMedia map[string]time.Time) 
 func (s *store) SessionEvents(ctx context.Context, id string, limit int) (evs []ivs.Event, err error) {
 	err = s.call(ctx, "events", func() error { evs, err = s.under.SessionEvents(ctx, id, limit); return err })
 	return evs, err
+}
+
+func (s *store) Session(ctx context.Context, channel ivs.ARN, id string) (v ivs.Session, err error) {
+	err = s.call(ctx, "session", func() error { v, err = s.under.Session(ctx, channel, id); return err })
+	return v, err
 }
 
 func (s *store) OpenSessions(ctx context.Context) (open []ivs.Session, err error) {

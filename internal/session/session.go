@@ -48,6 +48,7 @@ type live struct {
 	abandon   context.CancelFunc     // ends the session's goroutine, whatever is left to write
 	changed   chan struct{}          // holds one: facts changed
 	crowd     chan int               // holds one: the limit, when a viewer beyond it was turned away
+	notes     chan note              // from outside; held until they are in the record
 	facts     facts
 	meter     health.Meter
 	lastMedia atomic.Int64 // arrival of the newest unit, microseconds since 1970; 0: none
@@ -66,6 +67,7 @@ type live struct {
 	fps     framerate
 	targets targets
 	visible bool // in the roster
+	noted   []note
 }
 
 func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request) *live {
@@ -94,6 +96,7 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		opened:  make(chan error, 1),
 		changed: make(chan struct{}, 1),
 		crowd:   make(chan int, 1),
+		notes:   make(chan note),
 		rec:     newRecord(r.Store, r.storeWait(), log, s),
 	}
 }
@@ -189,6 +192,9 @@ func (l *live) carry(ctx context.Context) {
 		case limit := <-l.crowd:
 			l.crowded(limit, now())
 			l.save(ctx)
+		case n := <-l.notes:
+			l.take(n)
+			l.save(ctx)
 		case <-tick.C:
 			l.judge(time.Now())
 			l.save(ctx)
@@ -261,6 +267,7 @@ func (l *live) save(ctx context.Context) {
 // the next beat tries again.
 func (l *live) saved(err error) {
 	l.rec.took(err)
+	l.confirm()
 	if !l.visible && !l.rec.stored.Started.IsZero() {
 		l.visible = true
 		l.reg.show(l, l.rec.stored)

@@ -31,6 +31,9 @@ type Store interface {
 	// OpenSessions returns the sessions without an end.
 	OpenSessions(ctx context.Context) ([]ivs.Session, error)
 
+	// Session returns a session of a channel, or ivs.NotFound.
+	Session(ctx context.Context, channel ivs.ARN, streamID string) (ivs.Session, error)
+
 	// SessionEvents returns at most limit events of a session, the newest first.
 	SessionEvents(ctx context.Context, streamID string, limit int) ([]ivs.Event, error)
 

@@ -45,7 +45,7 @@ var may = map[string][]string{
 	"internal/interleave":   {"internal/media"},
 	"internal/hls":          {"internal/fmp4", "internal/interleave", "internal/media", "internal/mpegts"},
 	"internal/playback":     {"internal/hls", "internal/ivs", "internal/token"},
-	"internal/record":       {},
+	"internal/record":       {"internal/hls", "internal/ivs", "internal/media"},
 	"internal/pipeline":     {"internal/hls", "internal/ivs", "internal/media", "internal/transcode"},
 
 	// control path

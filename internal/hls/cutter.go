@@ -326,7 +326,7 @@ func (c *cutter) addData(u media.Unit, shown media.Ticks) bool {
 	case media.AdMarker:
 		if a, ok := media.ParseAdBreak(u.Data); ok {
 			date := c.seg.Date.Add((at - c.start).Duration())
-			c.seg.breaks = append(slices.Clip(c.seg.breaks), adBreak{a, date})
+			c.seg.Breaks = append(slices.Clip(c.seg.Breaks), AdBreak{a, date})
 		}
 	default: // nothing a segment carries
 	}

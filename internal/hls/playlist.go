@@ -113,7 +113,7 @@ func (s *Snapshot) render(skipped int) []byte {
 	b, init := s.appendGaps(b)
 	for i, seg := range s.Segments {
 		if i < skipped {
-			b = appendBreaks(b, seg.breaks) // which are never skipped
+			b = appendBreaks(b, seg.Breaks) // which are never skipped
 		} else {
 			b = s.appendSegment(b, seg, init, rest)
 			init = seg.Init
@@ -247,7 +247,7 @@ func (s *Snapshot) appendReports(b []byte) []byte {
 // write makes the lines of a segment that are the same in every playlist.
 func (s *Segment) write(w *Window) {
 	b := make([]byte, 0, bytesPerEntry)
-	b = appendBreaks(b, s.breaks)
+	b = appendBreaks(b, s.Breaks)
 	b = append(b, "#EXT-X-PROGRAM-DATE-TIME:"...)
 	b = s.Date.UTC().AppendFormat(b, dateForm)
 	b = append(b, '\n')
@@ -267,14 +267,14 @@ func (s *Segment) write(w *Window) {
 }
 
 // appendBreaks writes ad breaks.
-func appendBreaks(b []byte, breaks []adBreak) []byte {
+func appendBreaks(b []byte, breaks []AdBreak) []byte {
 	for _, a := range breaks {
 		b = append(b, `#EXT-X-DATERANGE:ID="stitched-ad-`...)
-		b = strconv.AppendInt(b, a.date.Unix(), 10)
+		b = strconv.AppendInt(b, a.Date.Unix(), 10)
 		b = append(b, '-')
 		b = strconv.AppendInt(b, a.Length.Nanoseconds(), 10)
 		b = append(b, `",CLASS="live-video-net-stitched-ad",START-DATE="`...)
-		b = a.date.UTC().AppendFormat(b, dateForm)
+		b = a.Date.UTC().AppendFormat(b, dateForm)
 		b = append(b, `",DURATION=`...)
 		b = strconv.AppendFloat(b, a.Length.Seconds(), 'f', 3, 64)
 		b = append(b, `,X-NET-LIVE-VIDEO-AD-AD-BREAK-ID="`...)

@@ -43,8 +43,8 @@ type Segment struct {
 	FirstPart     int64       // number of Parts[0]; parts are numbered through the stream
 	Data          []byte      // nil while it is being made, and when there is no more room for it
 
-	breaks        []adBreak
-	before, after []byte // its lines in a playlist, before and after those of its parts
+	Breaks        []AdBreak // that begin in it
+	before, after []byte    // its lines in a playlist, before and after those of its parts
 }
 
 // A Part is a piece of a segment that can be fetched. It never changes.
@@ -54,10 +54,10 @@ type Part struct {
 	Data        []byte // nil when there is no more room for it
 }
 
-// An adBreak is an ad break that begins in a segment.
-type adBreak struct {
+// An AdBreak is an ad break that begins in a segment.
+type AdBreak struct {
 	media.AdBreak
-	date time.Time
+	Date time.Time
 }
 
 // A Position is where the numbers of a channel's playlists go on, so that none
@@ -79,10 +79,11 @@ type Window struct {
 	Container Container
 	Delivery  Delivery
 	From      Position
-	Name      string // group id in multivariant playlists, such as 480p30; "": by size and rate
-	SoundOnly bool   // it has no pictures
-	OnDemand  bool   // it is made and listed for those only who ask for it
-	Key       []byte // paths of media have a seal under it; nil: they have none
+	Name      string                                 // group id in multivariant playlists, such as 480p30; "": by size and rate
+	SoundOnly bool                                   // it has no pictures
+	OnDemand  bool                                   // it is made and listed for those only who ask for it
+	Key       []byte                                 // paths of media have a seal under it; nil: they have none
+	Keep      func(w *Window, seg *Segment, f Facts) // takes each segment that is published, at once; nil: nobody does
 
 	stream *Stream // that the rendition is of; nil: it is alone
 	wanted atomic.Bool
@@ -94,7 +95,7 @@ type Window struct {
 func (w *Window) Sibling(name string) *Window {
 	return &Window{
 		Stream: w.Stream, Rendition: name, Name: name,
-		Container: w.Container, Delivery: w.Delivery, From: w.From, Key: w.Key,
+		Container: w.Container, Delivery: w.Delivery, From: w.From, Key: w.Key, Keep: w.Keep,
 	}
 }
 
@@ -111,7 +112,7 @@ type Snapshot struct {
 	window          *Window
 	next            int64       // MSN of what is being made or will be
 	left            []*Segment  // no longer listed but still served, oldest first
-	running         []adBreak   // that began in segments no longer listed, and reach into those that are
+	running         []AdBreak   // that began in segments no longer listed, and reach into those that are
 	size            int64       // bytes of Segments, Open and left
 	discontinuities int64       // EXT-X-DISCONTINUITY tags that have left the playlist
 	elapsed         media.Ticks // media before Segments[0]
@@ -341,7 +342,9 @@ func (w *Window) publish(seg *Segment, target time.Duration, parts media.Ticks, 
 	s.size += int64(len(seg.Data)) - s.Open.size()
 	s.Open, s.next = nil, seg.MSN+1
 	s.trim()
-	w.replace(old, s)
+	if w.replace(old, s); w.Keep != nil {
+		w.Keep(w, seg, facts)
+	}
 }
 
 // grow publishes one more part of the segment that is being made. Only the
@@ -440,19 +443,19 @@ func (s *Snapshot) trim() {
 		if oldest.Discontinuity {
 			s.discontinuities++
 		}
-		s.keepBreaks(oldest.breaks)
+		s.keepBreaks(oldest.Breaks)
 		s.forget()
 	}
 }
 
 // keepBreaks keeps what reaches into the playlist of the ad breaks that began
 // before it, among them those of the segment that left it last.
-func (s *Snapshot) keepBreaks(more []adBreak) {
+func (s *Snapshot) keepBreaks(more []AdBreak) {
 	if len(s.running)+len(more) == 0 {
 		return
 	}
 	from, all := s.Segments[0].Date, slices.Concat(s.running, more) // another array: older snapshots have the old
-	s.running = slices.DeleteFunc(all, func(a adBreak) bool { return !a.date.Add(a.Length).After(from) })
+	s.running = slices.DeleteFunc(all, func(a AdBreak) bool { return !a.Date.Add(a.Length).After(from) })
 }
 
 // forget drops what left the playlist too long ago or takes too much room.

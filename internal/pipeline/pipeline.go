@@ -39,6 +39,10 @@ type Builder struct {
 	Transcode    *Transcoding  // nil: every stream is passed on as sent, whatever its channel's type
 	Key          []byte        // seals the media of channels that not everybody may watch; nil: it is not sealed
 
+	// Record begins the recording of a session, or returns Unrecorded. It does not
+	// wait. nil: nothing is recorded.
+	Record func(s ivs.Session) Recording
+
 	// Reserve returns the first of n media sequence numbers of a channel that
 	// were never used, and what was learned of the channel last. nil: they are
 	// only unique while the builder lives.
@@ -61,6 +65,7 @@ type Builder struct {
 type Pipeline struct {
 	builder  *Builder
 	snapshot ivs.Snapshot // never changes
+	record   Recording
 	stream   *hls.Stream
 	playable chan struct{} // closed when the first segment can be watched
 	forget   *time.Timer   // set by end, under Builder.mu
@@ -99,6 +104,7 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, taken := b.streams[s.StreamID]; taken {
+		p.record.End(true)
 		return nil, fmt.Errorf("open a pipeline: stream %s has one", s.StreamID)
 	}
 	if b.streams == nil {
@@ -116,9 +122,12 @@ func (b *Builder) Open(s ivs.Session) (*Pipeline, error) {
 
 // pipeline makes a pipeline around the window of its source.
 func (b *Builder) pipeline(s ivs.Session, window *hls.Window) *Pipeline {
+	record := b.recording(s)
+	window.Keep = record.Segment
 	p := &Pipeline{
 		builder:  b,
 		snapshot: s.Channel,
+		record:   record,
 		stream:   hls.NewStream(s.StreamID, window),
 		playable: make(chan struct{}),
 		packager: hls.Packager{Window: window, Target: b.target(s), Plan: new(hls.Plan)},
@@ -275,6 +284,7 @@ func (p *Pipeline) progress() {
 	}
 	p.watched.Do(func() {
 		p.seen.Store(true)
+		p.record.Playable()
 		close(p.playable)
 	})
 }
@@ -297,6 +307,7 @@ func (p *Pipeline) Close(final bool) error {
 	if p.listened != nil {
 		err = errors.Join(err, p.listened.Close(final))
 	}
+	p.record.End(final)
 	if target := p.builder.end(p); target > 0 && p.builder.Learned != nil {
 		err = errors.Join(err, p.builder.Learned(p.snapshot.Channel.ARN, target))
 	}

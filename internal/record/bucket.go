@@ -1,7 +1,9 @@
-// Package record says what a recording needs of the place it is stored in.
+// Package record keeps what is published of streams, in the layout of Amazon IVS:
+// finished segments come from package hls as they are, wait in a spool on disk, and
+// go into a bucket.
 //
-// It stores nothing itself: packages blob/disk and blob/s3 do, without knowing
-// what for.
+// It knows no storage: packages blob/disk and blob/s3 are buckets, without knowing
+// what for. Which sessions are recorded is up to whoever begins recordings.
 package record
 
 import (
@@ -20,6 +22,10 @@ type Bucket interface {
 	// A key is one or more names with slashes between them: no name is empty,
 	// "." or "..", and no object's key is the beginning of another's.
 	Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error
+
+	// PutFile is Put of a file, which it may move to its place instead of copying
+	// it: afterwards nothing, or the whole file, is left under its old name.
+	PutFile(ctx context.Context, key, name string) error
 
 	// Probe says why nothing can be stored: fs.ErrNotExist if there is no such
 	// bucket here, fs.ErrPermission if it is not ours to write to. It leaves

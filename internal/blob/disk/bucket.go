@@ -39,6 +39,70 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size i
 	return nil
 }
 
+// PutFile moves a file to its place where it is of the same file system, and
+// copies it otherwise.
+func (b *Bucket) PutFile(ctx context.Context, key, name string) error {
+	if err := b.putFile(ctx, key, name); err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	return nil
+}
+
+func (b *Bucket) putFile(ctx context.Context, key, name string) (err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	moved, err := b.move(ctx, key, f)
+	if moved || err != nil {
+		return err
+	}
+	return b.put(ctx, key, f, info.Size())
+}
+
+// move moves a file, if that can be done. What is found under the path of the key's
+// directory is what the root finds, or the root is left.
+func (b *Bucket) move(ctx context.Context, key string, f *os.File) (moved bool, err error) {
+	if err := checkKey(key); err != nil {
+		return false, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return false, err
+	}
+	root, err := b.open()
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	dir := path.Dir(key)
+	if err := makeAll(root, dir); err != nil {
+		return false, err
+	}
+	inside, err := root.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	if there, err := root.Lstat(key); err == nil && there.IsDir() {
+		return false, fmt.Errorf("%s is the beginning of other keys", key)
+	}
+	place := filepath.Join(b.Dir, filepath.FromSlash(dir))
+	if outside, err := os.Stat(place); err != nil || !os.SameFile(inside, outside) {
+		return false, err
+	}
+	if err := f.Sync(); err != nil {
+		return false, err
+	}
+	if os.Rename(f.Name(), filepath.Join(place, path.Base(key))) != nil {
+		return false, nil
+	}
+	return true, flush(root, dir)
+}
+
 // Probe stores a file and deletes it.
 func (b *Bucket) Probe(ctx context.Context) error {
 	key := ".probe-" + rand.Text()

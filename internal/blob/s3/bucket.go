@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,10 +74,24 @@ type Bucket struct {
 
 // Put stores an object.
 func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
-	if err := b.put(ctx, key, body, size); err != nil {
+	if err := verdict(b.put(ctx, key, body, size)); err != nil {
 		return fmt.Errorf("put %s into bucket %s: %w", key, b.name, err)
 	}
 	return nil
+}
+
+// PutFile stores what a file holds.
+func (b *Bucket) PutFile(ctx context.Context, key, name string) (err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("put %s into bucket %s: %w", key, b.name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("put %s into bucket %s: %w", key, b.name, err)
+	}
+	return b.Put(ctx, key, f, info.Size())
 }
 
 func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {

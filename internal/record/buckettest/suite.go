@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"keys are taken as they are", anyKey},
 		{"a key that is no path is refused", badKey},
 		{"a body that fails leaves the old object", failingBody},
+		{"a file is put as it is", file},
 		{"a body of another size is refused", wrongSize},
 		{"puts at the same time are whole", together},
 		{"nothing is put once the context is over", over},
@@ -139,6 +142,30 @@ func failingBody(t *testing.T, s Store) {
 	}
 	wantBody(t, s, "a/b", "old")
 	wantKeys(t, s, 1)
+}
+
+func file(t *testing.T, s Store) {
+	t.Helper()
+	mustPut(t, s, "a/b", "old")
+	for _, key := range []string{"a/b", "new/c"} {
+		name := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(name, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutFile(t.Context(), key, name); err != nil {
+			t.Errorf("PutFile(%q): %v", key, err)
+		}
+		wantBody(t, s, key, "new")
+		if left, err := os.ReadFile(name); err == nil && string(left) != "new" {
+			t.Errorf("the file holds %q afterwards", left)
+		}
+	}
+	for _, key := range []string{"", "../a", "a/../b"} {
+		if err := s.PutFile(t.Context(), key, os.Args[0]); err == nil {
+			t.Errorf("PutFile(%q) was done", key)
+		}
+	}
+	wantKeys(t, s, 2)
 }
 
 func wrongSize(t *testing.T, s Store) {

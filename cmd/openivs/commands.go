@@ -25,6 +25,8 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" group:"keep" help:"Bring the database's schema up to date; serve does so by itself."`
 	Credentials credentialsCommand `cmd:"" group:"keep" help:"Make and change access keys, and the key that seals secrets in the database."`
 
+	Recording recordingCommand `cmd:"" group:"keep" help:"Look into recordings."`
+
 	Token tokenCommand `cmd:"" group:"keep" help:"Sign a playback token for a private channel, to try it out."`
 
 	Version versionCommand `cmd:"" group:"run" help:"Print the version."`

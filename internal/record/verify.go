@@ -1,0 +1,297 @@
+package record
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxText is the most that is read of a manifest, a playlist or metadata: more
+	// than 48 hours of six renditions take.
+	maxText = 128 << 20
+	// maxProblems is how many problems are looked for before a recording is given
+	// up.
+	maxProblems = 20
+)
+
+// A Fetch opens an object of a recording, by its name below the prefix. A name that
+// came from a recording is one that fs.ValidPath takes.
+type Fetch func(ctx context.Context, name string) (io.ReadCloser, error)
+
+// A Report is what a recording has.
+type Report struct {
+	Renditions, Segments int
+	Bytes                int64
+	Milliseconds         int64
+}
+
+// Verify compares a recording with its manifest: every segment is there and is what
+// it was when it was written, and the playlists lead to all of it. The error tells
+// of all that is wrong.
+func Verify(ctx context.Context, fetch Fetch) (Report, error) {
+	v := &verification{fetch: fetch}
+	err := v.run(ctx)
+	if err != nil {
+		v.problems = append(v.problems, err)
+	}
+	return v.report, errors.Join(v.problems...)
+}
+
+type verification struct {
+	fetch    Fetch
+	report   Report
+	problems []error
+}
+
+// A manifest is what a manifest says.
+type manifest struct {
+	manifestHead
+
+	Renditions []struct {
+		Path     string            `json:"path"`
+		Inits    []manifestInit    `json:"inits"`
+		Segments []manifestSegment `json:"segments"`
+	} `json:"renditions"`
+}
+
+func (v *verification) run(ctx context.Context) error {
+	var m manifest
+	if err := v.decode(ctx, manifestName, &m); err != nil {
+		return err
+	}
+	if m.Version != manifestVersion {
+		return fmt.Errorf("%s: version %.20q is not known", manifestName, m.Version)
+	}
+	if m.Failure != "" {
+		v.add("the recording is marked as failed: %s", m.Failure)
+	} else {
+		v.checkEnd(ctx, m)
+	}
+	v.report.Milliseconds = m.Duration
+	longest := 0.0
+	for _, r := range m.Renditions {
+		if !plainName(r.Path) {
+			return fmt.Errorf("%s: %.40q is no folder", manifestName, r.Path)
+		}
+		v.report.Renditions++
+		dir := path.Join(hlsDir, r.Path)
+		for _, i := range r.Inits {
+			v.object(ctx, dir, i.URI, i.Bytes, i.SHA256)
+		}
+		total := 0.0
+		for n, s := range r.Segments {
+			if s.Sequence != n {
+				v.add("%s: segment %d is missing", dir, n)
+			}
+			v.object(ctx, dir, s.URI, s.Bytes, s.SHA256)
+			v.report.Segments++
+			total += s.Duration
+			if err := v.enough(ctx); err != nil {
+				return err
+			}
+		}
+		longest = max(longest, total)
+		v.playlist(ctx, dir, r.Segments)
+		v.pieces(ctx, dir, r.Segments)
+	}
+	if off := longest*1000 - float64(m.Duration); math.Abs(off) > 1 {
+		v.add("the longest rendition lasts %.3f s, the recording is said to last %d ms", longest, m.Duration)
+	}
+	return nil
+}
+
+// enough ends a verification that is over or has found enough.
+func (v *verification) enough(ctx context.Context) error {
+	if len(v.problems) >= maxProblems {
+		return errors.New("there may be more")
+	}
+	return context.Cause(ctx)
+}
+
+func (v *verification) add(format string, args ...any) {
+	if len(v.problems) < maxProblems {
+		v.problems = append(v.problems, fmt.Errorf(format, args...))
+	}
+}
+
+// checkEnd compares the metadata with the manifest.
+func (v *verification) checkEnd(ctx context.Context, m manifest) {
+	var end metadata
+	if err := v.decode(ctx, endedName, &end); err != nil {
+		v.add("%w", err)
+		return
+	}
+	if end.Status != recordingEnded || end.Media.HLS.Duration == nil || *end.Media.HLS.Duration != m.Duration {
+		v.add("%s says %s, and another duration than the manifest's %d ms", endedName, end.Status, m.Duration)
+	}
+}
+
+func (v *verification) decode(ctx context.Context, name string, into any) error {
+	b, err := v.read(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func (v *verification) read(ctx context.Context, name string) ([]byte, error) {
+	in, err := v.fetch(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxText+1))
+	if err == nil && len(b) > maxText {
+		err = fmt.Errorf("it has more than %d bytes", maxText)
+	}
+	if err = errors.Join(err, in.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return b, nil
+}
+
+// plainName reports whether a name can be that of an object in a folder.
+func plainName(name string) bool {
+	return name != "" && name != "." && name != ".." && len(name) < 256 && !strings.ContainsAny(name, "/\\\x00?#")
+}
+
+// object reads an object and compares it with what it was.
+func (v *verification) object(ctx context.Context, dir, uri string, size int64, sum string) {
+	name := path.Join(dir, uri)
+	if !plainName(uri) {
+		v.add("%s: %.40q is no name", dir, uri)
+		return
+	}
+	in, err := v.fetch(ctx, name)
+	if err != nil {
+		v.add("%s: %w", name, err)
+		return
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(in, size+1))
+	err = errors.Join(err, in.Close())
+	v.report.Bytes += n
+	switch {
+	case err != nil:
+		v.add("%s: %w", name, err)
+	case n != size:
+		v.add("%s has %d bytes, not the %d that were written", name, n, size)
+	case hex.EncodeToString(h.Sum(nil)) != sum:
+		v.add("%s is not what was written", name)
+	}
+}
+
+// playlist compares a rendition's playlist with its segments.
+func (v *verification) playlist(ctx context.Context, dir string, segments []manifestSegment) {
+	name := path.Join(dir, playlistName)
+	listed, err := v.listed(ctx, name)
+	if err != nil {
+		v.add("%w", err)
+		return
+	}
+	if len(listed) != len(segments) {
+		v.add("%s lists %d segments, %d were written", name, len(listed), len(segments))
+		return
+	}
+	for i, l := range listed {
+		if s := segments[i]; l.uri != s.URI || math.Abs(l.seconds-s.Duration) > 1e-4 || l.size >= 0 {
+			v.add("%s lists %.40q with %.5f s in place of %s with %.5f s", name, l.uri, l.seconds, s.URI, s.Duration)
+			return
+		}
+	}
+}
+
+// pieces compares a rendition's list of pieces with its segments.
+func (v *verification) pieces(ctx context.Context, dir string, segments []manifestSegment) {
+	name := path.Join(dir, pieceListName)
+	listed, err := v.listed(ctx, name)
+	if err != nil {
+		v.add("%w", err)
+		return
+	}
+	for _, s := range segments {
+		n, at, length := 0, int64(0), 0.0
+		for len(listed) > 0 && listed[0].uri == s.URI && listed[0].at == at {
+			n, at, length = n+1, at+listed[0].size, length+listed[0].seconds
+			listed = listed[1:]
+		}
+		if n != s.Pieces || at != s.Bytes || math.Abs(length-s.Duration) > float64(n+1)*1e-4 {
+			v.add("%s lists %d pieces of %s with %d bytes and %.5f s, not %d with %d bytes and %.5f s", name, n, s.URI, at, length, s.Pieces, s.Bytes, s.Duration)
+			return
+		}
+	}
+	if len(listed) > 0 {
+		v.add("%s lists %.40q, which was not written", name, listed[0].uri)
+	}
+}
+
+func (v *verification) listed(ctx context.Context, name string) ([]listed, error) {
+	b, err := v.read(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	all, err := readPlaylist(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return all, nil
+}
+
+// A listed is what a playlist says of a segment.
+type listed struct {
+	uri      string
+	seconds  float64
+	size, at int64 // size is negative where the whole is meant
+}
+
+// readPlaylist reads what matters of a playlist that is complete.
+func readPlaylist(text string) (all []listed, err error) {
+	if !strings.HasPrefix(text, "#EXTM3U\n") {
+		return nil, errors.New("it is no playlist")
+	}
+	l, ended := listed{size: -1}, false
+	lines := bufio.NewScanner(strings.NewReader(text))
+	lines.Buffer(nil, 64<<10)
+	for lines.Scan() {
+		line := lines.Text()
+		switch {
+		case strings.HasPrefix(line, "#EXTINF:"):
+			number, _, _ := strings.Cut(line[len("#EXTINF:"):], ",")
+			l.seconds, err = strconv.ParseFloat(number, 64)
+		case strings.HasPrefix(line, "#EXT-X-BYTERANGE:"):
+			size, at, _ := strings.Cut(line[len("#EXT-X-BYTERANGE:"):], "@")
+			var wrong error
+			l.size, err = strconv.ParseInt(size, 10, 64)
+			l.at, wrong = strconv.ParseInt(at, 10, 64)
+			err = errors.Join(err, wrong)
+		case line == "#EXT-X-ENDLIST":
+			ended = true
+		case line != "" && line[0] != '#':
+			l.uri = line
+			all = append(all, l)
+			l = listed{size: -1}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	if !ended {
+		return nil, errors.New("it has no end")
+	}
+	return all, nil
+}

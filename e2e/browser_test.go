@@ -29,13 +29,14 @@ type browser struct {
 	err     error // why there will be no more answers
 }
 
-// An answer is what browser/play.mjs writes to a command.
+// An answer is what a script in browser/ writes to a command.
 type answer struct {
 	ID     int    `json:"id"`
 	OK     bool   `json:"ok"`
 	Error  string `json:"error"`
 	Report seen   `json:"report"`
 	Origin string `json:"origin"` // of the players' pages
+	Text   string `json:"text"`   // of the console
 }
 
 // seen is what a player's page saw.
@@ -97,6 +98,12 @@ func (s seen) String() string {
 // chromium starts a browser that ends with the test.
 func chromium(t *testing.T) *browser {
 	t.Helper()
+	return drive(t, "browser/play.mjs")
+}
+
+// drive starts a script that drives a browser and ends with the test.
+func drive(t *testing.T, script string) *browser {
+	t.Helper()
 	if _, err := os.Stat("browser/node_modules"); err != nil {
 		t.Fatalf("the browser test's packages are missing, run make setup: %v", err)
 	}
@@ -107,7 +114,7 @@ func chromium(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command("node", "browser/play.mjs")
+	cmd := exec.Command("node", script)
 	cmd.Env = server.Environment("TMPDIR=" + t.TempDir())
 	cmd.Stderr = log
 	cmd.SysProcAttr = server.Background()

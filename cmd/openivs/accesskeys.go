@@ -100,8 +100,8 @@ func (c *listCredentials) Run(ctx context.Context, p *program) error {
 		if !k.Expires.IsZero() {
 			expires = k.Expires.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, owner(k), state(k, time.Now()),
-			k.Created.UTC().Format(time.RFC3339), expires, strings.Join(policies(k), ", "))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, owner(k), app.KeyState(k, time.Now()),
+			k.Created.UTC().Format(time.RFC3339), expires, strings.Join(app.PolicyNames(k), ", "))
 	}
 	return w.Flush()
 }
@@ -111,31 +111,6 @@ func owner(k store.AccessKey) string {
 		return k.ID
 	}
 	return k.Name
-}
-
-func state(k store.AccessKey, now time.Time) string {
-	switch {
-	case k.Disabled:
-		return "disabled"
-	case !k.Expires.IsZero() && !now.Before(k.Expires):
-		return "expired"
-	case strings.HasPrefix(k.ID, "ASIA"):
-		return "temporary"
-	default:
-		return "enabled"
-	}
-}
-
-// policies names the policies of a key; documents have no name.
-func policies(k store.AccessKey) []string {
-	var out []string
-	for _, doc := range k.Policies {
-		if _, managed := iam.Managed(doc); !managed {
-			doc = fmt.Sprintf("document of %d bytes", len(doc))
-		}
-		out = append(out, doc)
-	}
-	return out
 }
 
 type (

@@ -14,6 +14,7 @@ import (
 
 	"openivs/internal/app"
 	"openivs/internal/config"
+	"openivs/internal/operator"
 	"openivs/internal/seal"
 	"openivs/internal/store"
 	"openivs/internal/transcode"
@@ -51,18 +52,8 @@ func (c *doctorCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	_, err = app.ReadEndpoints(cfg.Data)
-	running := err == nil
-	findings := []finding{checkData(cfg, running), checkDisk(cfg.Data), checkClock()}
-	for _, address := range cfg.Listen {
-		findings = append(findings, checkPort(ctx, address, running))
-	}
-	if cfg.SRT != "" {
-		findings = append(findings, checkUDPPort(ctx, cfg.SRT, running))
-	}
-	findings = append(findings, checkHost(cfg), checkCertificate(cfg, time.Now()), checkKey(cfg), checkDatabase(ctx, cfg), checkFFmpeg(ctx, cfg))
-
 	failed := false
-	for _, f := range findings {
+	for _, f := range examine(ctx, cfg, err == nil) {
 		fmt.Fprintf(p.stdout, "%-4s  %-14s  %s\n", f.grade, f.what, f.found)
 		if f.cure != "" {
 			fmt.Fprintf(p.stdout, "      %-14s  cure: %s\n", "", f.cure)
@@ -73,6 +64,29 @@ func (c *doctorCommand) Run(ctx context.Context, p *program) error {
 		return errUnwell
 	}
 	return nil
+}
+
+// examine makes all checks, of a server that runs or will.
+func examine(ctx context.Context, cfg *config.Config, running bool) []finding {
+	findings := []finding{checkData(cfg, running), checkDisk(cfg.Data), checkClock()}
+	for _, address := range cfg.Listen {
+		findings = append(findings, checkPort(ctx, address, running))
+	}
+	if cfg.SRT != "" {
+		findings = append(findings, checkUDPPort(ctx, cfg.SRT, running))
+	}
+	return append(findings, checkHost(cfg), checkCertificate(cfg, time.Now()), checkKey(cfg), checkDatabase(ctx, cfg), checkFFmpeg(ctx, cfg))
+}
+
+// selfExamination is what a server that runs tells of its own checks.
+func selfExamination(cfg *config.Config) func(context.Context) []operator.Finding {
+	return func(ctx context.Context) []operator.Finding {
+		var out []operator.Finding
+		for _, f := range examine(ctx, cfg, true) {
+			out = append(out, operator.Finding{Grade: f.grade, What: f.what, Found: f.found, Cure: f.cure})
+		}
+		return out
+	}
 }
 
 func checkData(cfg *config.Config, running bool) finding {

@@ -50,6 +50,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	server.Describe(version(), selfExamination(cfg))
 	built <- server
 	return server.Run(ctx)
 }

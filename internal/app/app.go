@@ -73,6 +73,7 @@ type App struct {
 	playback     *playback.Server
 	web          *web
 	http         *http.Server
+	self         *self
 	own          *selfSigned // nil: the operator gives the certificate
 
 	isReady chan struct{}
@@ -86,6 +87,7 @@ type App struct {
 // it did. Whoever gets an App calls Run, once.
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error) {
 	a := &App{cfg: cfg, log: log, isReady: make(chan struct{}), hurried: make(chan struct{}), closing: make(chan struct{})}
+	a.self = &self{a: a, started: time.Now(), version: "unknown"}
 	for _, build := range []func(context.Context) error{
 		a.takeData,
 		a.bind,

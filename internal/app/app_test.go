@@ -205,8 +205,8 @@ func TestWhatWasAnsweredIsThereAfterAStart(t *testing.T) {
 func TestEveryProtocolIsServedOnOnePort(t *testing.T) {
 	s := run(t, settings(t, t.TempDir()))
 	where := s.Endpoints()
-	plain := strings.Replace(where.Console, "https://", "http://", 1)
-	for name, u := range map[string]string{"HTTP": plain, "HTTPS": where.Console} {
+	overTLS := where.API + "/console/"
+	for name, u := range map[string]string{"HTTP": where.Console, "HTTPS": overTLS} {
 		r, err := s.client(t).Get(u)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -8,6 +8,7 @@ import (
 	"openivs/internal/api/ivsapi"
 	"openivs/internal/api/restjson"
 	"openivs/internal/config"
+	"openivs/internal/console"
 	"openivs/internal/control"
 	"openivs/internal/ivs"
 	"openivs/internal/monitor"
@@ -87,6 +88,7 @@ func (a *App) joinControl(ctx context.Context) error {
 		full:     api.TurnAway("Too many large requests are being served. Try again in a moment."),
 		playback: a.playback,
 		player:   player.Handler{Playback: a.playbackURL},
+		console:  console.Handler{Region: a.cfg.Region, Account: a.cfg.Account},
 	}
 	a.http = httpServer(a.web, a.log)
 	return nil

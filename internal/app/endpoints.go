@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"openivs/internal/config"
+	"openivs/internal/console"
 	"openivs/internal/lock"
 	"openivs/internal/player"
 )
@@ -54,7 +55,7 @@ func endpoints(cfg *config.Config, bound []netip.AddrPort) Endpoints {
 	web := address(host, choose(ports, portHTTPS, portRTMP), portHTTPS)
 	return Endpoints{
 		API:      "https://" + web,
-		Console:  "https://" + web + "/console/",
+		Console:  consoleBase(cfg, ports, web) + console.Root,
 		RTMP:     "rtmp://" + net.JoinHostPort(host, strconv.Itoa(int(choose(ports, portRTMP, portHTTPS)))) + "/app",
 		RTMPS:    "rtmps://" + net.JoinHostPort(host, strconv.Itoa(int(choose(ports, portHTTPS, portRTMP)))) + "/app",
 		Playback: cmp.Or(cfg.PlaybackBase, playbackBase(cfg, ports)),
@@ -74,6 +75,15 @@ func playbackBase(cfg *config.Config, ports []uint16) string {
 		return "http://" + address(cfg.PublicHost, port, portHTTP)
 	}
 	return "http://" + net.JoinHostPort(cfg.PublicHost, strconv.Itoa(portHTTPS))
+}
+
+// consoleBase is where the console is. On this machine alone a certificate of our
+// own would only be in the way of its first visitor.
+func consoleBase(cfg *config.Config, ports []uint16, web string) string {
+	if a, err := netip.ParseAddr(cfg.PublicHost); cfg.TLSCert == "" && (cfg.PublicHost == "localhost" || err == nil && a.IsLoopback()) {
+		return playbackBase(cfg, ports)
+	}
+	return "https://" + web
 }
 
 // choose returns the port that is wanted if it is there, else the first that is

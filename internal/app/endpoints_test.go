@@ -20,7 +20,7 @@ func TestEndpointsNameTheListenerThatClientsLookFor(t *testing.T) {
 			[]string{"0.0.0.0:4500"},
 			Endpoints{
 				API: "https://127.0.0.1:4500", RTMP: "rtmp://127.0.0.1:4500/app", RTMPS: "rtmps://127.0.0.1:4500/app",
-				Playback: "http://127.0.0.1:4500", Watch: "http://127.0.0.1:4500/watch/", Console: "https://127.0.0.1:4500/console/",
+				Playback: "http://127.0.0.1:4500", Watch: "http://127.0.0.1:4500/watch/", Console: "http://127.0.0.1:4500/console/",
 			},
 		},
 		{

@@ -70,6 +70,7 @@ type web struct {
 	full     http.Handler // for who is one too many
 	playback http.Handler
 	player   http.Handler
+	console  http.Handler
 	operator http.Handler
 	metrics  http.Handler // as Amazon CloudWatch has it
 	monitor  http.Handler
@@ -99,9 +100,9 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTimeout))
 	switch path := r.URL.Path; {
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		http.Redirect(w, r, consolePath, http.StatusFound)
-	case strings.HasPrefix(path, consolePath):
-		console.Handler{}.ServeHTTP(w, r)
+		http.Redirect(w, r, console.Root, http.StatusFound)
+	case strings.HasPrefix(path, console.Root):
+		h.console.ServeHTTP(w, r)
 	case strings.HasPrefix(path, player.Root):
 		h.player.ServeHTTP(w, r)
 	case strings.HasPrefix(path, operator.Root):
@@ -122,8 +123,6 @@ func (h *web) audience() bool {
 	const quiet = 10 * time.Second
 	return time.Since(time.Unix(h.watched.Load(), 0)) < quiet
 }
-
-const consolePath = "/console/"
 
 func httpServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{

@@ -28,7 +28,7 @@ func TestRequestsGoToThoseWhoAnswerThem(t *testing.T) {
 		{"GET", "/console/", 200, 200},
 		{"GET", "/console", api, away},
 	} {
-		h := &web{api: answer(api), playback: answer(playback), away: answer(away)}
+		h := &web{api: answer(api), playback: answer(playback), away: answer(away), console: answer(200)}
 		for stopping, want := range map[bool]int{false: tc.want, true: tc.stopping} {
 			h.stopping.Store(stopping)
 			w := httptest.NewRecorder()

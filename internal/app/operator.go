@@ -22,6 +22,8 @@ func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 		Events:    a.db,
 		Sinks:     sinks{a.events, a.db},
 		Series:    a.metrics,
+		Self:      a.self,
+		Temporary: a.self,
 		Log:       a.log,
 		Stopping:  a.closing,
 	}

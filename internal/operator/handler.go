@@ -56,7 +56,10 @@ type Handler struct {
 	Events Events       // required
 	Sinks  Sinks        // required
 	Series Series       // required
+	Self   Self         // required
 	Log    *slog.Logger // required
+
+	Temporary Temporary // required
 
 	// Stopping is closed when streams of events are to end. nil: never.
 	Stopping <-chan struct{}
@@ -64,6 +67,7 @@ type Handler struct {
 	once    sync.Once
 	mux     *http.ServeMux
 	streams limited
+	links   links
 }
 
 // A route is one operation.
@@ -76,14 +80,14 @@ type route struct {
 
 // routes are all operations.
 func routes() []route {
-	return []route{
+	return append(selfRoutes(), []route{
 		{http.MethodGet, "events", "ListEvents", (*Handler).listEvents},
 		{http.MethodGet, "channels/{channel}/series/{measurement}", "GetSeries", (*Handler).getSeries},
 		{http.MethodGet, "sinks", "ListSinks", (*Handler).listSinks},
 		{http.MethodGet, "sinks/{sink}/dead-letters", "ListDeadLetters", (*Handler).listDeadLetters},
 		{http.MethodPost, "sinks/{sink}/resend", "ResendDeadLetters", (*Handler).resend},
 		{http.MethodPost, "sinks/{sink}/replay", "ReplayEvents", (*Handler).replay},
-	}
+	}...)
 }
 
 // An exchange is one request that is being served.
@@ -148,6 +152,9 @@ func (h *Handler) do(x *exchange) (out any, err error) {
 		return nil, ivs.Errorf(ivs.Invalid, "the request's body has more than %d bytes or did not arrive", maxBody)
 	}
 	_ = control.SetReadDeadline(time.Time{})
+	if x.route.action == useLink {
+		return x.route.serve(h, x)
+	}
 	if x.caller, err = h.Authenticate(x.r, x.body); err != nil {
 		return nil, err
 	}

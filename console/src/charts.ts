@@ -1,0 +1,35 @@
+// Which measurements are asked for, and how fine.
+
+export const metrics = [
+  { name: 'IngestBitrate', title: 'Bitrate', unit: 'Mbit/s', scale: 1e-6 },
+  { name: 'IngestFramerate', title: 'Frame rate', unit: 'frames/s', scale: 1 },
+  { name: 'KeyframeInterval', title: 'Keyframe interval', unit: 's', scale: 1 },
+  { name: 'ConcurrentViews', title: 'Views', unit: 'viewers', scale: 1 },
+] as const
+
+/** The periods that Amazon CloudWatch knows, in seconds, the finest first. */
+const periods = [1, 5, 10, 30, 60, 300, 900, 3600]
+
+const points = 1200 // of a chart: more than a screen has room for
+
+/** The finest period of which a span has no more points than a chart shows. */
+export function finest(fromMs: number, toMs: number): number {
+  const seconds = Math.max(1, (toMs - fromMs) / 1000)
+  return periods.find((p) => seconds / p <= points) ?? Math.ceil(seconds / points / 3600) * 3600
+}
+
+/** The periods to ask for, until one has data: fine ones are not kept for long. */
+export function attempts(fromMs: number, toMs: number): number[] {
+  const first = finest(fromMs, toMs)
+  return [first, ...[60, 3600].filter((p) => p > first)]
+}
+
+export type Point = { x: Date; y: number }
+
+/** Cuts a series where nothing was measured, so that no line is drawn over it. */
+export function gaps(series: Point[], period: number): (Point | { x: Date; y: null })[] {
+  return series.flatMap((p, i) => {
+    const before = series[i - 1]
+    return before && p.x.getTime() - before.x.getTime() > 3 * period * 1000 ? [{ x: new Date(before.x.getTime() + period * 1000), y: null }, p] : [p]
+  })
+}

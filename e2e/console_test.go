@@ -1,0 +1,236 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// A visitor goes through the console; see browser/console.mjs.
+type visitor struct {
+	t *testing.T
+	s *running
+	b *browser
+}
+
+// visit opens the console of a server, signed out.
+func visit(t *testing.T, s *running) *visitor {
+	t.Helper()
+	if _, _, text := fetch(t, s.At.Console); !strings.Contains(text, `id="app"`) {
+		t.Fatal("the program was built without the console: tools/console")
+	}
+	return &visitor{t: t, s: s, b: drive(t, "browser/console.mjs")}
+}
+
+// do takes a step and returns what it answers.
+func (v *visitor) do(what string, pairs ...any) string {
+	v.t.Helper()
+	command := map[string]any{"do": what}
+	for pair := range slices.Chunk(pairs, 2) {
+		name, _ := pair[0].(string)
+		command[name] = pair[1]
+	}
+	a, err := v.b.ask(command)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return a.Text
+}
+
+// clean fails the test if the page complained, fetched from elsewhere or had a
+// secret in an address.
+func (v *visitor) clean() {
+	v.t.Helper()
+	var seen struct{ Errors, Foreign, Secrets []string }
+	if err := json.Unmarshal([]byte(v.do("report")), &seen); err != nil {
+		v.t.Fatal(err)
+	}
+	if len(seen.Errors)+len(seen.Foreign)+len(seen.Secrets) > 0 {
+		v.t.Errorf("errors %q, requests elsewhere %q, secrets in addresses %q", seen.Errors, seen.Foreign, seen.Secrets)
+	}
+}
+
+func keysOf(t *testing.T, p aws.CredentialsProvider) []string {
+	t.Helper()
+	c, err := p.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{c.AccessKeyID, c.SecretAccessKey}
+}
+
+// root is the key of the first start.
+func (s *running) root(t *testing.T) []string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.Data, "credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?s)aws_access_key_id = (\S+)\s+aws_secret_access_key = (\S+)`).FindStringSubmatch(string(b))
+	if m == nil {
+		t.Fatal("there is no key in the credentials file")
+	}
+	return m[1:]
+}
+
+// TestTheConsoleTellsTheWholeStory goes the way of somebody new: sign in, create a
+// channel, publish, watch, send metadata, stop, read what the session was, and
+// what went wrong with another.
+func TestTheConsoleTellsTheWholeStory(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	v := visit(t, s)
+	v.do("open", "url", s.At.Console)
+	v.do("signIn", "keys", s.root(t))
+	v.do("create", "name", "story")
+	command := v.do("copy")
+	url := regexp.MustCompile(`rtmps://[^"]+`).FindString(command)
+	if !strings.HasPrefix(url, s.At.RTMPS+"/sk_") {
+		t.Fatalf("the copied command publishes to %q", url)
+	}
+	c := encode(t, small, voice)
+	enc := stream(t, c, url)
+	latency, err := strconv.ParseFloat(strings.TrimSuffix(v.do("watch"), " s"), 64)
+	if err != nil || latency <= 0 {
+		t.Errorf("the console says that the picture is %v behind live (%v)", latency, err)
+	}
+	v.do("metadata", "text", `{"question": 7}`)
+	v.do("stop")
+	enc.left(overIn)
+	text := v.do("session", "text", "Session Ended")
+	for _, want := range []string{
+		"320 × 180", "Session Created", "Stream Start", "The stream is live: there are segments that viewers can play.",
+		"mp4a.40.2", "studio=one", "Frame rate", "Keyframe interval", "One point for each second",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page of the session does not say %q", want)
+		}
+	}
+
+	ch := s.channel(t)
+	large := ffmpeg(t, "-re", "-f", "lavfi", "-i", "testsrc2=rate=5:size=2048x1152", "-c:v", "libx264", "-preset", "ultrafast", "-g", "5", "-pix_fmt", "yuv420p", "-f", "flv", ch.rtmp())
+	large.left(liveIn)
+	ch.over(str(ch.appears().StreamId))
+	v.do("goto", "place", "#/channels/"+ch.arn[strings.LastIndexByte(ch.arn, '/')+1:])
+	text = v.do("session", "text", "Over, had an error")
+	if !strings.Contains(text, "The picture is larger than the channel type takes") || !strings.Contains(text, "Send a smaller picture") {
+		t.Errorf("the page does not explain the error:\n%s", text)
+	}
+	v.clean()
+}
+
+// TestTheConsoleKeepsToTheRightsOfItsKey signs in with a key that does not exist,
+// with one that may read only, and by a link.
+func TestTheConsoleKeepsToTheRightsOfItsKey(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	reader := keysOf(t, s.grant(t, "reader", "", "--managed", "IVSReadOnlyAccess"))
+	ch := s.channel(t)
+	v := visit(t, s)
+
+	v.do("open", "url", s.At.Console)
+	v.do("signIn", "keys", []string{"AKIAAAAAAAAAAAAAAAAA", reader[1]})
+	v.do("has", "text", "The server does not know this access key")
+	v.do("signIn", "keys", []string{reader[0], "wrong"})
+	v.do("has", "text", "The secret access key is wrong")
+
+	v.do("signIn", "keys", reader)
+	v.do("disabled", "name", "Create channel")
+	v.do("goto", "place", "#/channels/"+ch.arn[strings.LastIndexByte(ch.arn, '/')+1:])
+	v.do("disabled", "name", "Delete")
+	v.do("disabled", "name", "Show stream key")
+	if n, err := strconv.Atoi(v.do("count", "ms", 5000)); err != nil || n > 10 {
+		t.Errorf("an open page asks %d times in 5 seconds (%v), want 2 a second at most", n, err)
+	}
+	v.clean()
+
+	link := strings.TrimSpace(string(command(t, built.openivs, "console", "--data", s.Data, "--no-open")))
+	v.do("open", "url", link)
+	v.do("has", "text", "Create channel")
+	v.clean()
+	v.do("open", "url", link) // in a browser that has no keys yet
+	v.do("has", "text", "the link was used before")
+}
+
+// TestEachScreenOfTheConsoleCanBeUsed holds every screen to the rules of axe, in
+// both themes and on a small screen; in a short run, in one of these.
+func TestEachScreenOfTheConsoleCanBeUsed(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t)
+	id := ch.arn[strings.LastIndexByte(ch.arn, '/')+1:]
+	enc := stream(t, encode(t, small, voice), ch.rtmp())
+	session := str(ch.live().StreamId)
+	v := visit(t, s)
+	places := [][2]string{
+		{"#/channels", "Channels"},
+		{"#/channels/" + id, id},
+		{"#/channels/" + id + "/sessions", "Stream sessions"},
+		{"#/channels/" + id + "/sessions/" + session, "Stream session"},
+		{"#/playback-keys", "Playback keys"},
+		{"#/restriction-policies", "Restriction policies"},
+		{"#/recording-configurations", "Recording configurations"},
+		{"#/ad-configurations", "Ad configurations"},
+		{"#/access-keys", "Access keys"},
+		{"#/system", "System"},
+	}
+	shots := os.Getenv("CONSOLE_SCREENSHOTS")
+	for i, screen := range []struct {
+		name  string
+		dark  bool
+		width int
+	}{{"light", false, 1280}, {"dark", true, 1280}, {"small", false, 400}} {
+		if !*soak && shots == "" && int64(i) != built.seed%3 {
+			continue
+		}
+		v.do("open", "url", s.At.Console, "dark", screen.dark, "width", screen.width)
+		v.do("signIn", "keys", s.root(t))
+		for _, p := range places {
+			if wrong := v.do("look", "place", p[0], "heading", p[1]); wrong != "" {
+				t.Errorf("%s: %s", screen.name, wrong)
+			}
+			if shots != "" {
+				name := strings.NewReplacer("#/", "", "/"+id, "-one", "/"+session, "-one", "/", "-").Replace(p[0])
+				v.do("shoot", "path", filepath.Join(shots, name+"-"+screen.name+".png"))
+			}
+		}
+	}
+	v.clean()
+	enc.quit()
+}
+
+// TestTheConsoleIsSmall holds the first page to its size.
+func TestTheConsoleIsSmall(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	_, _, page := fetch(t, s.At.Console)
+	const most = 1 << 20
+	total := 0
+	for _, m := range regexp.MustCompile(`(?:src|href)="(/console/[^"]+)"`).FindAllStringSubmatch(page, -1) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(s.At.Console, "/console/")+m[1], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept-Encoding", "gzip")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK || answer.ContentLength <= 0 {
+			t.Errorf("%s: %s, %d bytes", m[1], answer.Status, answer.ContentLength)
+		}
+		total += int(answer.ContentLength)
+	}
+	if total == 0 || total > most {
+		t.Errorf("the first page has %d bytes compressed, want 1 to %d", total, most)
+	}
+}

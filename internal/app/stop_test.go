@@ -128,7 +128,7 @@ func TestStoppingIsStartingBackwards(t *testing.T) {
 	}
 	want := []string{
 		"close the doors", "end the sessions", "close playback", "halt the housekeeping",
-		"close the database", "close the ports", "release the data directory",
+		"finish the recordings", "close the database", "close the ports", "release the data directory",
 	}
 	if !slices.Equal(order, want) {
 		t.Errorf("a stop does %q, want %q", order, want)

@@ -72,7 +72,7 @@ func (r *Recorder) Resume(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			r.log().Error("a recording in the spool cannot be read and is left there", "dir", dir, "err", err)
+			r.log().Error("a recording in the spool cannot be read and is left there", "file", dir, "err", err)
 			continue
 		}
 		r.add(rec)
@@ -173,5 +173,5 @@ func (rec *Recording) clear() {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	rec.log.Error("the spool of a recording stays behind", "dir", rec.dir, "err", err)
+	rec.log.Error("the spool of a recording stays behind", "file", rec.dir, "err", err)
 }

@@ -39,20 +39,27 @@ func (ffmpegTools) Packets(ctx context.Context, media []byte) ([]hlsreader.Packe
 		return nil, err
 	}
 	var packets []hlsreader.Packet
+	last := map[string]hlsreader.Packet{}
 	for _, p := range found.Packets {
 		if p.Kind != "video" && p.Kind != "audio" {
 			continue
 		}
 		q := hlsreader.Packet{Video: p.Kind == "video", Key: strings.HasPrefix(p.Flags, "K")}
-		for text, to := range map[string]*float64{p.PTS: &q.PTS, p.Duration: &q.Duration} {
-			if *to, err = strconv.ParseFloat(text, 64); err != nil && to != &q.Duration {
-				return nil, err
-			}
+		before, follows := last[p.Kind]
+		if p.Duration == "" { // of the only one
+			p.Duration = "0"
 		}
-		if q.DTS, err = strconv.ParseFloat(p.DTS, 64); err != nil {
-			return nil, err
+		if q.Duration, err = strconv.ParseFloat(p.Duration, 64); err != nil {
+			return nil, fmt.Errorf("a %s packet: %w", p.Kind, err)
 		}
-		packets = append(packets, q)
+		if p.PTS == "" && p.DTS == "" && p.Kind == "audio" && follows { // one of several in a PES packet
+			q.PTS, q.DTS = before.PTS+before.Duration, before.DTS+before.Duration
+		} else if q.PTS, err = strconv.ParseFloat(p.PTS, 64); err != nil {
+			return nil, fmt.Errorf("a %s packet: %w", p.Kind, err)
+		} else if q.DTS, err = strconv.ParseFloat(p.DTS, 64); err != nil {
+			return nil, fmt.Errorf("a %s packet: %w", p.Kind, err)
+		}
+		packets, last[p.Kind] = append(packets, q), q
 	}
 	return packets, nil
 }

@@ -93,10 +93,10 @@ var climbs = []climb{
 }
 
 // TestEveryRungIsWhatTheTableSays publishes with ffmpeg, plays every rendition and
-// holds it to its channel type.
+// holds it to its channel type. It is not parallel to other tests, as a ladder takes
+// what two processors have.
 func TestEveryRungIsWhatTheTableSays(t *testing.T) {
 	onlySoak(t)
-	t.Parallel()
 	s := serve(t, "--transcode", "on")
 	for _, c := range climbs {
 		for _, container := range []types.ContainerFormat{types.ContainerFormatTs, types.ContainerFormatFragmentedMP4} {

@@ -20,7 +20,8 @@ type commands struct {
 
 	Console consoleCommand `cmd:"" group:"run" help:"Open the web console in a browser, already signed in."`
 
-	Events eventsCommand `cmd:"" group:"run" help:"Print events, and look after where they go."`
+	Events  eventsCommand  `cmd:"" group:"run" help:"Print events, and look after where they go."`
+	Session sessionCommand `cmd:"" group:"run" help:"Look into sessions of streams."`
 
 	Backup      backupCommand      `cmd:"" group:"keep" help:"Copy everything the server must not lose, also while it runs."`
 	Restore     restoreCommand     `cmd:"" group:"keep" help:"Put a backup into an empty data directory and database."`

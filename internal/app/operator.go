@@ -22,6 +22,7 @@ func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 		Events:    a.db,
 		Sinks:     sinks{a.events, a.db},
 		Series:    a.metrics,
+		Sessions:  a.db,
 		Self:      a.self,
 		Temporary: a.self,
 		Log:       a.log,

@@ -56,7 +56,7 @@ var may = map[string][]string{
 	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/dump", "internal/store/schema"},
 	"internal/store/dump":   {"internal/ivs"},
 	"internal/store/schema": {},
-	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/ivs", "internal/metric"},
+	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/health", "internal/ivs", "internal/metric"},
 	"internal/cloudwatch":   {"internal/api/restjson", "internal/ivs", "internal/metric"},
 
 	// events, on their way out

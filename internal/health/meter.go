@@ -28,6 +28,7 @@ type Meter struct {
 	lastDTS media.Ticks // of the first video track
 	lastKey media.Ticks // DTS of its newest keyframe
 	keyed   bool        // a keyframe was seen
+	seen    symptomsOf
 }
 
 // Totals is all that a Meter counted since the stream began.
@@ -42,6 +43,8 @@ type Totals struct {
 
 	First time.Time // when the first unit arrived, of any track; zero: none has
 	Last  time.Time // when the newest unit arrived, of any track
+
+	Symptoms Symptoms
 }
 
 // Observe counts a unit.
@@ -61,6 +64,9 @@ func (m *Meter) Observe(u media.Unit) {
 		}
 	case media.Audio:
 		t.AudioBytes += int64(len(u.Data))
+		if u.Track.ID == 0 {
+			m.seen.sound(u)
+		}
 	case media.Data:
 	}
 }
@@ -69,6 +75,9 @@ func (m *Meter) Observe(u media.Unit) {
 // a new beginning: they cover no media time.
 func (m *Meter) picture(u media.Unit) {
 	t := &m.totals
+	if m.seen.picture(u, u.DTS-m.lastDTS, t.Frames == 0) {
+		m.keyed = false
+	}
 	if t.Frames > 0 {
 		t.Media += min(max(u.DTS-m.lastDTS, 0), maxStep)
 	}
@@ -79,6 +88,7 @@ func (m *Meter) picture(u media.Unit) {
 	}
 	if d := u.DTS - m.lastKey; m.keyed && d > 0 {
 		t.KeyInterval = min(d, maxKeyInterval)
+		m.seen.key(t.KeyInterval)
 	}
 	m.keyed, m.lastKey = true, u.DTS
 }
@@ -87,5 +97,7 @@ func (m *Meter) picture(u media.Unit) {
 func (m *Meter) Totals() Totals {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.totals
+	t := m.totals
+	t.Symptoms = m.seen.Symptoms
+	return t
 }

@@ -24,6 +24,7 @@ type Session struct {
 	Ingest   *Ingest // nil until the media headers are in
 	HasError bool    // a limit breach, a failure or an end with a code was recorded
 	Reason   string  // why it ended, for the operator; never in an API answer
+	Causes   []Cause // what viewers may have noticed, and why; never in an answer of Amazon's API
 }
 
 const streamIDTail = 22 // characters after "st-1"

@@ -53,11 +53,12 @@ type Handler struct {
 
 	Region, Account string // of the channels
 
-	Events Events       // required
-	Sinks  Sinks        // required
-	Series Series       // required
-	Self   Self         // required
-	Log    *slog.Logger // required
+	Events   Events       // required
+	Sinks    Sinks        // required
+	Series   Series       // required
+	Sessions Sessions     // required
+	Self     Self         // required
+	Log      *slog.Logger // required
 
 	Temporary Temporary // required
 
@@ -83,6 +84,7 @@ func routes() []route {
 	return append(selfRoutes(), []route{
 		{http.MethodGet, "events", "ListEvents", (*Handler).listEvents},
 		{http.MethodGet, "channels/{channel}/series/{measurement}", "GetSeries", (*Handler).getSeries},
+		{http.MethodGet, "channels/{channel}/sessions/{session}/health", "GetSessionHealth", (*Handler).getHealth},
 		{http.MethodGet, "sinks", "ListSinks", (*Handler).listSinks},
 		{http.MethodGet, "sinks/{sink}/dead-letters", "ListDeadLetters", (*Handler).listDeadLetters},
 		{http.MethodPost, "sinks/{sink}/resend", "ResendDeadLetters", (*Handler).resend},

@@ -19,6 +19,8 @@ const (
 
 	firstPause = 100 * time.Millisecond // before the second try of a write
 	maxPause   = 5 * time.Second
+
+	causesEvery = 10 * time.Second // causes that are known already are written
 )
 
 // A record is a session as it is to be stored, and the events that are not
@@ -29,11 +31,12 @@ type record struct {
 	wait  time.Duration // how long one write may take
 	log   *slog.Logger
 
-	s       ivs.Session
-	pending []ivs.Event // each with an id already, so that a write may be repeated
-	newest  time.Time   // of all events: the next is not earlier
-	dirty   bool        // s differs from what is stored or being written
-	starved bool        // a Starvation Start was reported, its end was not
+	s        ivs.Session
+	pending  []ivs.Event // each with an id already, so that a write may be repeated
+	newest   time.Time   // of all events: the next is not earlier
+	causesAt time.Time   // when causes were last to be written
+	dirty    bool        // s differs from what is stored or being written
+	starved  bool        // a Starvation Start was reported, its end was not
 
 	writes  sync.WaitGroup
 	wrote   chan error  // how the write that runs went; holds one
@@ -99,6 +102,15 @@ func (r *record) ingest(in *ivs.Ingest) {
 	}
 	r.s.Ingest = in
 	r.dirty = true
+}
+
+// diagnosed replaces the causes. They are written at once if there is a new one, else
+// now and then.
+func (r *record) diagnosed(causes []ivs.Cause) {
+	if len(causes) > len(r.s.Causes) || time.Since(r.causesAt) >= causesEvery {
+		r.dirty, r.causesAt = true, time.Now()
+	}
+	r.s.Causes = causes
 }
 
 // unsaved reports whether there is something to write.

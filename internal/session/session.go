@@ -63,6 +63,7 @@ type live struct {
 	// Owned by the session's goroutine.
 	rec     *record
 	rates   health.Sampler
+	causes  health.Diagnosis
 	pace    pace
 	fps     framerate
 	targets targets
@@ -229,6 +230,9 @@ func (l *live) judge(at time.Time) {
 	}
 	r := l.rates.Sample(at, t)
 	l.measure(at, t, r)
+	if l.causes.Look(at, t, r, l.declared()) {
+		l.rec.diagnosed(l.causes.Causes())
+	}
 	if l.fps.take(at, r) || l.rec.s.Protocol == "srt" && l.targets.take(r) {
 		l.refresh()
 	}
@@ -244,6 +248,18 @@ func (l *live) judge(at time.Time) {
 	if name := health.Event(from, to); name != "" {
 		l.rec.health(name, now())
 	}
+}
+
+// declared is what the encoder said of itself.
+func (l *live) declared() health.Declared {
+	say := health.Declared{LowLatency: l.rec.s.Channel.Channel.Latency == ivs.LatencyLow}
+	if in := l.rec.s.Ingest; in != nil && len(in.Video) > 0 && in.Video[0].TargetBitrate > 0 {
+		say.Bitrate, say.Framerate = health.Bitrate(in.Video[0].TargetBitrate), float64(in.Video[0].TargetFramerate)
+		if len(in.Audio) > 0 {
+			say.Bitrate += health.Bitrate(in.Audio[0].TargetBitrate)
+		}
+	}
+	return say
 }
 
 // refresh brings the record up to what the encoder says and sends now.

@@ -402,7 +402,7 @@ func TestRestlessMetadata(t *testing.T) {
 			}
 		}
 		after, _ := h.disk.written()
-		if n := after - before; n < 80 || n > 110 {
+		if n := after - before; n < 80 || n > 120 {
 			t.Errorf("%d writes in 100 s", n)
 		}
 		e.pub.End(nil)

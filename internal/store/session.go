@@ -18,7 +18,7 @@ import (
 // what was saved and what was checkpointed.
 const sessionFrom = `SELECT s.stream_id, s.created_us, s.started_us,
 	CASE WHEN COALESCE(p.last_media_us, 0) > s.last_media_us THEN p.last_media_us ELSE s.last_media_us END,
-	s.ingest_ended_us, s.ended_us, s.has_error, s.protocol, s.reason, s.snapshot, s.recording, s.ingest
+	s.ingest_ended_us, s.ended_us, s.has_error, s.protocol, s.reason, s.snapshot, s.recording, s.ingest, s.causes
 	FROM sessions s LEFT JOIN checkpoints p ON p.stream_id = s.stream_id `
 
 // The statements whose cost must not grow with the number of sessions, and
@@ -28,8 +28,8 @@ const (
 	saveSQL = `UPDATE sessions SET created_us = $1, started_us = $2, last_media_us = $3, ingest_ended_us = $4,
 		ended_us = CASE WHEN CAST($5 AS BIGINT) = 0 THEN ended_us ELSE CAST($5 AS BIGINT) END,
 		has_error = CASE WHEN has_error = 1 THEN has_error ELSE $6 END,
-		protocol = $7, reason = $8, snapshot = $9, recording = $10, ingest = $11
-		WHERE stream_id = $12 RETURNING id, channel`
+		protocol = $7, reason = $8, snapshot = $9, recording = $10, ingest = $11, causes = $12
+		WHERE stream_id = $13 RETURNING id, channel`
 	forgottenSQL      = `SELECT id FROM sessions WHERE ended_us > 0 AND ended_us < $1 ORDER BY ended_us LIMIT $2`
 	forgetEventsSQL   = `DELETE FROM events WHERE session IN (` + forgottenSQL + `) AND id <= $3`
 	forgetSessionsSQL = `DELETE FROM sessions WHERE id IN (` + forgottenSQL + `)`
@@ -88,7 +88,7 @@ func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) 
 		}
 		var id, channel int64
 		err := tx.QueryRowContext(ctx, saveSQL, row.created, row.started, row.lastMedia, row.ingestEnded, row.ended,
-			row.hasError, row.protocol, row.reason, row.snapshot, row.recording, row.ingest, s.StreamID).Scan(&id, &channel)
+			row.hasError, row.protocol, row.reason, row.snapshot, row.recording, row.ingest, row.causes, s.StreamID).Scan(&id, &channel)
 		if err != nil {
 			return err
 		}
@@ -213,7 +213,7 @@ func (db *DB) ForgetSessions(ctx context.Context, endedBefore time.Time, limit i
 // A sessionRow is a session in the forms that its columns have.
 type sessionRow struct {
 	created, started, lastMedia, ingestEnded, ended, hasError int64
-	protocol, reason, snapshot, recording, ingest             string
+	protocol, reason, snapshot, recording, ingest, causes     string
 }
 
 func newSessionRow(s ivs.Session, evs []ivs.Event) (sessionRow, error) {
@@ -229,6 +229,12 @@ func newSessionRow(s ivs.Session, evs []ivs.Event) (sessionRow, error) {
 		return r, fmt.Errorf("encode the channel of session %s: %w", s.StreamID, err)
 	}
 	r.snapshot = string(b)
+	if len(s.Causes) > 0 {
+		if b, err = json.Marshal(s.Causes); err != nil {
+			return r, fmt.Errorf("encode the causes of session %s: %w", s.StreamID, err)
+		}
+		r.causes = string(b)
+	}
 	if s.Ingest == nil {
 		return r, nil
 	}
@@ -243,9 +249,9 @@ func newSessionRow(s ivs.Session, evs []ivs.Event) (sessionRow, error) {
 func scanSession(row scanner) (ivs.Session, error) {
 	var s ivs.Session
 	var r sessionRow
-	var snapshot, recording, ingest []byte
+	var snapshot, recording, ingest, causes []byte
 	err := row.Scan(&s.StreamID, &r.created, &r.started, &r.lastMedia, &r.ingestEnded, &r.ended, &r.hasError,
-		&s.Protocol, &s.Reason, &snapshot, &recording, &ingest)
+		&s.Protocol, &s.Reason, &snapshot, &recording, &ingest, &causes)
 	if err != nil {
 		return s, err
 	}
@@ -256,6 +262,11 @@ func scanSession(row scanner) (ivs.Session, error) {
 	}
 	if len(recording) > 0 {
 		s.Recording = recording
+	}
+	if len(causes) > 0 {
+		if err := json.Unmarshal(causes, &s.Causes); err != nil {
+			return s, fmt.Errorf("decode the causes of session %s: %w", s.StreamID, err)
+		}
 	}
 	if len(ingest) > 0 {
 		s.Ingest = new(ivs.Ingest)

@@ -27,6 +27,9 @@ type Fitness struct {
 // oldest is the oldest version that knows all that it is told here.
 const oldest = 5.1
 
+// patience is how long a program may take to show what it can.
+const patience = 20 * time.Second
+
 // trial is FLV of twelve pictures, of which the first, sixth and eleventh are
 // keyframes.
 //
@@ -37,7 +40,6 @@ var trial []byte
 // says of itself, and a moment of video through the command line that streams
 // use.
 func Probe(ctx context.Context, program string) Fitness {
-	const patience = 20 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var f Fitness
@@ -81,6 +83,7 @@ func try(ctx context.Context, program string) error {
 	got := make([][]string, 2)
 	v := &Video{
 		Program: program,
+		Watch:   Watch{Grace: patience, Stall: patience}, // its input has ended before it has begun
 		Rungs: []Rung{
 			{Width: 64, Height: 48, Framerate: 60, Video: 100_000},
 			{Width: 32, Height: 24, Framerate: 30, Halved: true, Video: 50_000},

@@ -112,7 +112,11 @@ func (c climb) hold(t *testing.T, s *running, container types.ContainerFormat) {
 		in.Type, in.Preset, in.ContainerFormat = c.typ, c.preset, container
 	})
 	enc := stream(t, c.in.clip(t), ch.rtmp())
-	ch.live()
+	id := str(ch.live().StreamId)
+	defer func() { // the next has its share of the processors after that
+		enc.quit()
+		ch.over(id)
+	}()
 	variants := variantsOf(t, ch.playback)
 	var names []string
 	for _, v := range variants {
@@ -131,7 +135,6 @@ func (c climb) hold(t *testing.T, s *running, container types.ContainerFormat) {
 		played.Go(func() { watched[i] = watchVariant(t, v.url) })
 	}
 	played.Wait()
-	enc.quit()
 	for i, r := range c.want {
 		r.compare(t, variants[i], watched[i])
 	}
@@ -342,8 +345,12 @@ func TestLevelsAreSwitchedWithoutAGap(t *testing.T) {
 		t.Run(string(container), func(t *testing.T) {
 			ch := s.channel(t, func(in *ivs.CreateChannelInput) { in.ContainerFormat = container })
 			in := input{852, 480, 30, 1500, nil, 30}
-			stream(t, in.clip(t), ch.rtmp())
-			ch.live()
+			enc := stream(t, in.clip(t), ch.rtmp())
+			id := str(ch.live().StreamId)
+			defer func() {
+				enc.quit()
+				ch.over(id)
+			}()
 			levels := len(variantsOf(t, ch.playback))
 			if levels != 3 {
 				t.Fatalf("%d renditions, want 3", levels)

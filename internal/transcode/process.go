@@ -66,7 +66,10 @@ func (p *process) run(ctx context.Context) error {
 	outputs.Go(func() { _, _ = io.Copy(words, c.words) })
 	work.Go(func() {
 		defer c.input.Close()
-		if err := p.in(ctx, c.input); err != nil {
+		if err := p.in(ctx, c.input); errors.Is(err, syscall.EPIPE) {
+			c.hurry(p.patience()) // it has left or is about to, and may have said why
+			return
+		} else if err != nil {
 			stop(err)
 			return
 		}
@@ -76,7 +79,8 @@ func (p *process) run(ctx context.Context) error {
 	})
 	for i, read := range p.out {
 		outputs.Go(func() {
-			if err := read(c.outputs[i]); err != nil && !errors.Is(err, io.EOF) {
+			err := read(c.outputs[i])
+			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) { // whoever closed it knows why
 				stop(err)
 				return
 			}
@@ -130,9 +134,6 @@ func (p *process) watch(done <-chan struct{}, stop context.CancelCauseFunc) {
 
 // verdict says why a child ended.
 func (p *process) verdict(why, state error, ended bool, words *tail) error {
-	if errors.Is(why, syscall.EPIPE) {
-		why = nil // it left, which says more
-	}
 	switch {
 	case why != nil:
 	case state != nil:

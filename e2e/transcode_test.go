@@ -326,7 +326,6 @@ func aligned(t *testing.T, rungs []rung, watched []watching) {
 // are both made.
 func TestTranscodedSoundAndPictureAreTogether(t *testing.T) {
 	onlySoak(t)
-	t.Parallel()
 	flashAndBeep(t, serve(t, "--transcode", "on"))
 }
 
@@ -334,7 +333,6 @@ func TestTranscodedSoundAndPictureAreTogether(t *testing.T) {
 // other.
 func TestLevelsAreSwitchedWithoutAGap(t *testing.T) {
 	onlySoak(t)
-	t.Parallel()
 	s := serve(t, "--transcode", "on")
 	b := chromium(t)
 	containers := []types.ContainerFormat{types.ContainerFormatTs, types.ContainerFormatFragmentedMP4}

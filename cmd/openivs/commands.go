@@ -89,6 +89,7 @@ type allFlags struct {
 	Listen           []string `group:"reach" placeholder:"ADDR" sep:"none" help:"${listen}"`
 	SRT              []string `group:"reach" name:"srt" placeholder:"ADDR" sep:"none" help:"${srt}"`
 	SRTLatency       []string `group:"reach" name:"srt-latency" placeholder:"TIME" sep:"none" help:"${srt_latency}"`
+	ReplaceAfter     []string `group:"reach" placeholder:"TIME" sep:"none" help:"${replace_after}"`
 	PublicHost       []string `group:"reach" placeholder:"HOST" sep:"none" help:"${public_host}"`
 	PlaybackBase     []string `group:"reach" placeholder:"URL" sep:"none" help:"${playback_base}"`
 	TLSCert          []string `group:"reach" name:"tls-cert" placeholder:"FILE" sep:"none" help:"${tls_cert}"`
@@ -118,6 +119,7 @@ func (f *allFlags) flags() map[string][]string {
 	all["listen"] = f.Listen
 	all["srt"] = f.SRT
 	all["srt-latency"] = f.SRTLatency
+	all["replace-after"] = f.ReplaceAfter
 	all["public-host"] = f.PublicHost
 	all["playback-base"] = f.PlaybackBase
 	all["tls-cert"] = f.TLSCert

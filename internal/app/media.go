@@ -38,6 +38,8 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Retention:  a.cfg.SessionRetention,
 		Recording:  a.db.Recording,
 		MaxStreams: a.cfg.Quotas.ConcurrentStreams,
+
+		ReplaceAfter: a.cfg.ReplaceAfter,
 	}
 	a.audience = &playback.Audience{
 		Key:    a.key.Hash("viewer sessions"),

@@ -21,6 +21,7 @@ type Config struct {
 	Listen           []string      // HOST:PORT; each speaks every TCP protocol
 	SRT              string        // HOST:PORT; "": SRT is off
 	SRTLatency       time.Duration // how long packets are held back for missing ones
+	ReplaceAfter     time.Duration // how long a publisher sends nothing before another may replace it; negative: never
 	PublicHost       string        // name or address that clients reach the server by
 	PlaybackBase     string        // start of every playbackUrl; "": made from PublicHost
 	TLSCert          string        // file; "" together with TLSKey: self-signed

@@ -87,6 +87,11 @@ func whereItIs() []Setting {
 			set:  setSRTLatency,
 		},
 		{
+			Name: "replace-after", Default: []string{"3s"},
+			Help: "How long an encoder sends nothing before another with the same key replaces it, 1s to 30s, or off.",
+			set:  setReplaceAfter,
+		},
+		{
 			Name: "public-host", Default: []string{"127.0.0.1"},
 			Help: "Host name or address, without a port, that encoders and viewers reach this server by.",
 			set:  text(func(c *Config) *string { return &c.PublicHost }, isHost),
@@ -240,6 +245,25 @@ func setSRTLatency(c *Config, values []string) (wrong, cure string) {
 	c.SRTLatency = d
 	if err != nil || d < minSRTLatency || d > maxSRTLatency {
 		return fmt.Sprintf("%q is not a time from %v to %v", values[0], minSRTLatency, maxSRTLatency), "give one such as 120ms or 2s"
+	}
+	return "", ""
+}
+
+// When an encoder may be replaced. One that is silent for longer is ended anyway.
+const (
+	minReplaceAfter = time.Second
+	maxReplaceAfter = 30 * time.Second
+)
+
+func setReplaceAfter(c *Config, values []string) (wrong, cure string) {
+	if values[0] == "off" {
+		c.ReplaceAfter = -1
+		return "", ""
+	}
+	d, err := time.ParseDuration(values[0])
+	c.ReplaceAfter = d
+	if err != nil || d < minReplaceAfter || d > maxReplaceAfter {
+		return fmt.Sprintf("%q is not a time from %v to %v", values[0], minReplaceAfter, maxReplaceAfter), "give one such as 3s, or off"
 	}
 	return "", ""
 }

@@ -34,6 +34,13 @@ const (
 	StarvationEnd   = "Starvation End"
 )
 
+// The codes of a Stream Takeover Failure.
+const (
+	TakeoverMediaMismatch   = "StreamTakeoverMediaMismatch"
+	TakeoverInvalidPriority = "StreamTakeoverInvalidPriority"
+	TakeoverLimitBreached   = "StreamTakeoverLimitBreached"
+)
+
 // An Event is something that happened to a session. It is written in the
 // transaction of the state it describes and delivered later.
 type Event struct {

@@ -30,7 +30,8 @@ const maxUntold = 16 << 10
 // A Reader takes a transport stream of one program apart into PES packets (ISO/
 // IEC 13818-1). It is given the stream in slices of any length, finds its way
 // back after what is no packet, and follows program maps that change. It keeps
-// nothing of what it is given.
+// nothing of what it is given. A packet that does not say how long it is, as with
+// video, is passed on when the next begins: the last of a stream never is.
 type Reader struct {
 	// Streams is told the elementary streams of the program, at first and when
 	// they change, and returns the PIDs of those that Packet wants.
@@ -127,16 +128,6 @@ func resync(b []byte) int {
 		}
 	}
 	return len(b)
-}
-
-// End passes on what is complete as the stream ends here.
-func (r *Reader) End() error {
-	for _, s := range r.streams {
-		if err := r.finish(s); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // packet takes a transport packet (2.4.3.2).

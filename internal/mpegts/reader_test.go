@@ -77,9 +77,6 @@ func read(b []byte, size int) take {
 		got.err = r.Feed(b[:n])
 		b = b[n:]
 	}
-	if got.err == nil {
-		got.err = r.End()
-	}
 	got.lost = r.Lost
 	return got
 }

@@ -47,6 +47,7 @@ func (l *live) close(ctx context.Context) {
 // encoderGone brings the record to the state after Session Ended.
 func (l *live) encoderGone(e *ending) {
 	s := &l.rec.s
+	l.allReported()
 	select {
 	case <-l.pipe.Playable(): // in the moment of the end: somebody may have watched
 		if s.Started.IsZero() {

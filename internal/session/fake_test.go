@@ -306,6 +306,11 @@ type pipeline struct {
 	shown  bool
 	data   []media.Unit // of data tracks
 	closes []bool       // what final was
+	newest map[media.Kind]media.Ticks
+	seen   map[*media.Track]bool
+	tracks int         // that units had
+	gap    media.Ticks // the most between two units of a kind
+	back   int         // how often a unit was not later than the one before
 }
 
 func (p *pipeline) WriteUnit(u media.Unit) error {
@@ -315,6 +320,7 @@ func (p *pipeline) WriteUnit(u media.Unit) error {
 		return p.refuse
 	}
 	p.units++
+	p.compare(u)
 	if u.Track.Kind == media.Data {
 		p.data = append(p.data, u)
 	}
@@ -329,6 +335,27 @@ func (p *pipeline) WriteUnit(u media.Unit) error {
 		close(p.playable)
 	}
 	return nil
+}
+
+// compare notes how the times and tracks of units follow each other.
+func (p *pipeline) compare(u media.Unit) {
+	if u.Track.Kind == media.Data {
+		return
+	}
+	if was, ok := p.newest[u.Track.Kind]; ok {
+		p.gap = max(p.gap, u.DTS-was)
+		if u.DTS <= was {
+			p.back++
+		}
+	}
+	if p.newest == nil {
+		p.newest, p.seen = make(map[media.Kind]media.Ticks), make(map[*media.Track]bool)
+	}
+	p.newest[u.Track.Kind] = u.DTS
+	if !p.seen[u.Track] {
+		p.seen[u.Track] = true
+		p.tracks++
+	}
 }
 
 func (p *pipeline) Playable() <-chan struct{} { return p.playable }

@@ -40,6 +40,8 @@ type Registry struct {
 	MaxDuration   time.Duration // longest session; 0: 48 h
 	VideoWait     time.Duration // how long the first picture may lag behind the first media; 0: 10 s
 	ReconnectWait time.Duration // how long Admit waits for a session that is ending; 0: 2 s
+	ReplaceAfter  time.Duration // after how long a publisher that sends nothing gives way to another; 0: 3 s; negative: never
+	MaxTakeovers  int           // of one session; 0: 100
 	FlushWait     time.Duration // how long a pipeline may take to close; 0: 8 s
 	StopWait      time.Duration // how long Stop waits for the end; 0: 5 s
 	StoreWait     time.Duration // how long one call of the store may take; 0: 5 s
@@ -61,6 +63,8 @@ func (r *Registry) maxStreams() int {
 func (r *Registry) maxDuration() time.Duration   { return cmp.Or(r.MaxDuration, 48*time.Hour) }
 func (r *Registry) videoWait() time.Duration     { return cmp.Or(r.VideoWait, 10*time.Second) }
 func (r *Registry) reconnectWait() time.Duration { return cmp.Or(r.ReconnectWait, 2*time.Second) }
+func (r *Registry) replaceAfter() time.Duration  { return cmp.Or(r.ReplaceAfter, 3*time.Second) }
+func (r *Registry) maxTakeovers() int            { return cmp.Or(r.MaxTakeovers, 100) }
 func (r *Registry) flushWait() time.Duration     { return cmp.Or(r.FlushWait, 8*time.Second) }
 func (r *Registry) stopWait() time.Duration      { return cmp.Or(r.StopWait, 5*time.Second) }
 func (r *Registry) storeWait() time.Duration     { return cmp.Or(r.StoreWait, 5*time.Second) }
@@ -87,14 +91,17 @@ func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publicat
 	if err != nil {
 		return nil, err
 	}
-	l, err := r.reserve(ctx, ch, rec, q)
+	l, rival, err := r.reserve(ctx, ch, rec, q)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.begun(ctx); err != nil {
+	if rival != nil {
+		return rival, nil
+	}
+	if err := l.first.begun(ctx); err != nil {
 		return nil, err
 	}
-	return l, nil
+	return l.first, nil
 }
 
 // allow says why a channel does not take the way in, or nil. With insecureIngest
@@ -161,25 +168,28 @@ func (r *Registry) recording(ctx context.Context, arn ivs.ARN) (json.RawMessage,
 	return b, nil
 }
 
-// reserve claims the channel for a new session. It waits for one that is ending,
-// so that an encoder may stop and start again at once.
-func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (*live, error) {
+// reserve claims the channel for a new session, or returns a publisher that may
+// take over the one there is. It waits for one that is ending, so that an encoder
+// may stop and start again at once.
+func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (*live, *publisher, error) {
 	wait, cancel := context.WithTimeout(ctx, r.reconnectWait())
 	defer cancel()
 	for {
 		l, busy, err := r.claim(ctx, ch, rec, q)
 		if err != nil || l != nil {
-			return l, err
+			return l, nil, err
 		}
 		select {
 		case <-busy.ended:
 		default:
-			return nil, errBusy
+			if rival, err := busy.challenge(q); rival != nil || err != nil {
+				return nil, rival, err
+			}
 		}
 		select {
 		case <-busy.over:
 		case <-wait.Done():
-			return nil, errStillEnding
+			return nil, nil, errStillEnding
 		}
 	}
 }
@@ -220,13 +230,13 @@ func (r *Registry) excess() int {
 
 // begun waits until a session is stored and its pipeline open. A publisher that
 // leaves meanwhile ends its session as any other does.
-func (l *live) begun(ctx context.Context) error {
+func (p *publisher) begun(ctx context.Context) error {
 	select {
-	case err := <-l.opened:
+	case err := <-p.live.opened:
 		return err
 	case <-ctx.Done():
 		err := context.Cause(ctx)
-		l.End(fmt.Errorf("wait for the session: %w", err))
+		p.End(fmt.Errorf("wait for the session: %w", err))
 		return err
 	}
 }
@@ -243,7 +253,7 @@ func (r *Registry) Stop(ctx context.Context, channel ivs.ARN) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, r.stopWait())
 	defer cancel()
-	for _, done := range []<-chan struct{}{l.over, l.gone} {
+	for _, done := range []<-chan struct{}{l.over, l.publisher().gone} {
 		select {
 		case <-done:
 		case <-wait.Done():

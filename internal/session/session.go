@@ -31,7 +31,7 @@ type live struct {
 	log     *slog.Logger
 	channel ivs.ARN
 	id      string // stream id
-	remote  string
+	created time.Time
 	excess  int          // by how many sessions this one is too many; 0: it is let in
 	data    *media.Track // of metadata
 	ads     *media.Track // of ad breaks
@@ -40,13 +40,12 @@ type live struct {
 	// Shared with the publisher's goroutine and with whoever stops the session.
 	end       atomic.Pointer[ending] // nil while media flows
 	ended     chan struct{}          // closed when end is set
-	done      chan struct{}          // closed when the server set it
-	gone      chan struct{}          // closed when the publisher is gone
-	leave     sync.Once              // closes gone
 	over      chan struct{}          // closed when the channel is free again
 	opened    chan error             // holds one: how opening went
 	abandon   context.CancelFunc     // ends the session's goroutine, whatever is left to write
 	changed   chan struct{}          // holds one: facts changed
+	carries   atomic.Bool            // the session is open, and its pipeline
+	reports   chan report            // takeovers to be stored
 	crowd     chan int               // holds one: the limit, when a viewer beyond it was turned away
 	notes     chan note              // from outside; held until they are in the record
 	facts     facts
@@ -58,7 +57,16 @@ type live struct {
 
 	feed     sync.Mutex  // held while a unit is written; after it, pipe is none
 	position media.Ticks // of the newest picture; guarded by feed
+	pictured time.Time   // when it came; zero: there was none; guarded by feed
+	sounded  media.Ticks // of the newest audio; guarded by feed
 	adBreak  ivs.AdBreak // whose time has not come, with an id; guarded by feed
+
+	first *publisher // whose session it was made for
+
+	seat      sync.Mutex
+	holder    *publisher   // whose media it is; changes with feed held, too
+	rivals    []*publisher // who wants to take it over
+	takeovers int          // there were
 
 	// Owned by the session's goroutine.
 	rec     *record
@@ -81,25 +89,28 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		KeyEvery:  keyframeInterval(q.Query),
 	}
 	log := r.log().With("channel", ch.ARN.String(), "session", s.StreamID)
-	return &live{
+	priority, _ := takeoverPriority(q.Query)
+	l := &live{
 		reg:     r,
 		log:     log,
 		channel: ch.ARN,
 		id:      s.StreamID,
-		remote:  q.Remote,
+		created: s.Created,
 		data:    &media.Track{Kind: media.Data, Codec: media.ID3},
 		ads:     &media.Track{Kind: media.Data, Codec: media.AdMarker},
 		pipe:    none{},
 		ended:   make(chan struct{}),
-		done:    make(chan struct{}),
-		gone:    make(chan struct{}),
 		over:    make(chan struct{}),
 		opened:  make(chan error, 1),
 		changed: make(chan struct{}, 1),
 		crowd:   make(chan int, 1),
 		notes:   make(chan note),
+		reports: make(chan report, maxReports),
 		rec:     newRecord(r.Store, r.storeWait(), log, s),
 	}
+	l.first = newPublisher(l, q.Remote, priority)
+	l.holder = l.first
+	return l
 }
 
 // now is the time as it is stored: UTC, in whole microseconds.
@@ -112,8 +123,9 @@ func (l *live) run(ctx context.Context) {
 	defer l.rec.writes.Wait()
 	exists, err := l.open(ctx)
 	if err != nil {
-		l.End(err)
+		l.first.End(err)
 	}
+	l.carries.Store(err == nil)
 	l.opened <- err
 	if !exists {
 		return
@@ -147,7 +159,7 @@ func (l *live) open(ctx context.Context) (exists bool, err error) {
 		return true, errAway
 	}
 	l.pipe = pipe
-	l.log.Info("session created", "remote", l.remote)
+	l.log.Info("session created", "remote", l.publisher().remote)
 	return true, nil
 }
 
@@ -189,6 +201,9 @@ func (l *live) carry(ctx context.Context) {
 		case <-look.C:
 			looking = false
 			l.refresh()
+			l.save(ctx)
+		case r := <-l.reports:
+			l.reported(r)
 			l.save(ctx)
 		case limit := <-l.crowd:
 			l.crowded(limit, now())

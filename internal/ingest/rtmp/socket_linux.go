@@ -16,6 +16,15 @@ import (
 // more than one read.
 const maxUnsent = 512 << 10
 
+// When a peer that cannot be reached any more counts as gone: 10 s after it was
+// last heard, or after it last acknowledged what we sent.
+const (
+	aliveIdle     = 4 // s without a sign before the first question
+	aliveInterval = 2 // s between questions
+	aliveCount    = 3 // of them
+	userTimeout   = 10_000
+)
+
 // A descriptor is the socket of a TCP connection.
 type descriptor struct {
 	fd            int
@@ -42,8 +51,27 @@ func detach(nc net.Conn) (socket, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, fmt.Errorf("take a socket from the runtime: %w", err)
 	}
+	if err := watchPeer(s.fd); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	nc.Close()
 	return s, nil
+}
+
+// watchPeer has the kernel end the connection when its peer is gone.
+func watchPeer(fd int) error {
+	for _, o := range [...]struct{ level, name, value int }{
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, aliveIdle},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, aliveInterval},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, aliveCount},
+		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout},
+	} {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	return nil
 }
 
 // attach gives the connection back, after what waited was sent.

@@ -125,7 +125,7 @@ func (c *conn) close(cause error) {
 func closeConn(nc gosrt.Conn) { _ = nc.Close() }
 
 // ended says why there is nothing more to read: nil if the encoder wanted it so.
-// What is complete of its media is passed on.
+// What is complete of its media was passed on.
 func (c *conn) ended() error {
 	if cause := c.cause.Load(); cause != nil {
 		return *cause
@@ -133,9 +133,6 @@ func (c *conn) ended() error {
 	var s gosrt.Statistics
 	c.nc.Stats(&s)
 	c.pub.SetLink(link(&s))
-	if err := c.media.end(); err != nil {
-		return err
-	}
 	if !c.said.Load() {
 		return errUnreachable
 	}

@@ -58,9 +58,6 @@ func (d *demuxer) feed(b []byte, at time.Time) error {
 	return invalid(d.reader.Feed(b))
 }
 
-// end passes on what is complete.
-func (d *demuxer) end() error { return invalid(d.reader.End()) }
-
 // invalid tells the streamer what cannot be read.
 func invalid(err error) error {
 	if err == nil || ivs.CodeOf(err) != ivs.Internal {

@@ -144,38 +144,47 @@ func pictureSize(s *h264.SPS) (width, height int) {
 }
 
 // AccessUnit checks the NAL units in b, whose lengths have so many bytes, and
-// returns them with lengths of 4 bytes: b itself if it has those. It reports
-// whether there is a picture, and whether decoding can start with it.
+// returns them with lengths of 4 bytes and without those that are empty: b itself
+// if it has that form. It reports whether there is a picture, and whether decoding
+// can start with it.
 func AccessUnit(b []byte, prefix int) (nalus []byte, key, picture bool, err error) {
-	count := 0
+	count, empty := 0, false
 	for rest := b; len(rest) > 0; count++ {
 		if len(rest) < prefix {
 			return nil, false, false, errNALU
 		}
-		size := 0
-		for _, c := range rest[:prefix] {
-			size = size<<8 | int(c)
-		}
-		if rest = rest[prefix:]; size == 0 || size > len(rest) {
+		size := bigEndian(rest[:prefix])
+		if rest = rest[prefix:]; size > len(rest) {
 			return nil, false, false, errNALU
+		}
+		if size == 0 {
+			empty = true
+			continue
 		}
 		typ := rest[0] & 0x1f
 		picture = picture || typ >= naluSlice && typ <= naluIDR
 		key = key || typ == naluIDR
 		rest = rest[size:]
 	}
-	if prefix == 4 {
+	if prefix == 4 && !empty {
 		return b, key, picture, nil
 	}
 	nalus = make([]byte, 0, len(b)+count*(4-prefix))
 	for len(b) > 0 {
-		size := 0
-		for _, c := range b[:prefix] {
-			size = size<<8 | int(c)
+		size := bigEndian(b[:prefix])
+		if size > 0 {
+			nalus = binary.BigEndian.AppendUint32(nalus, uint32(size)) //nolint:gosec // a part of what is in memory
+			nalus = append(nalus, b[prefix:prefix+size]...)
 		}
-		nalus = binary.BigEndian.AppendUint32(nalus, uint32(size))
-		nalus = append(nalus, b[prefix:prefix+size]...)
 		b = b[prefix+size:]
 	}
 	return nalus, key, picture, nil
+}
+
+// bigEndian reads a number of up to 4 bytes.
+func bigEndian(b []byte) (n int) {
+	for _, c := range b {
+		n = n<<8 | int(c)
+	}
+	return n
 }

@@ -36,14 +36,15 @@ func TestAccessUnits(t *testing.T) {
 		{"a length that is too long", append(unit(4, "\x41abc"), 0, 0, 0, 2, 1), 4, nil, false, false, false},
 		{"a length of all ones", []byte{0xff, 0xff, 0xff, 0xff, 0x41}, 4, nil, false, false, false},
 		{"a length cut off", append(unit(4, "\x41abc"), 0, 0), 4, nil, false, false, false},
-		{"a length of 0", []byte{0, 0, 0, 0}, 4, nil, false, false, false},
+		{"an empty unit alone", []byte{0, 0, 0, 0}, 4, nil, false, false, true},
+		{"empty units between others", unit(4, "", "\x65a", "", "\x65b"), 4, unit(4, "\x65a", "\x65b"), true, true, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, key, picture, err := AccessUnit(tc.b, tc.prefix)
 			if (err == nil) != tc.ok || err == nil && (!bytes.Equal(got, tc.want) || key != tc.key || picture != tc.picture) {
 				t.Errorf("got %x, key %v, picture %v, %v", got, key, picture, err)
 			}
-			if tc.prefix == 4 && len(got) > 0 && &got[0] != &tc.b[0] {
+			if tc.prefix == 4 && len(got) == len(tc.b) && len(got) > 0 && &got[0] != &tc.b[0] {
 				t.Error("the bytes were copied")
 			}
 		})

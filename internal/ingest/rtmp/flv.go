@@ -101,31 +101,44 @@ func (d *demuxer) audioTag(body []byte, ts uint32, at time.Time) error {
 	if err != nil {
 		return d.malformed(err)
 	}
-	switch kind {
-	case packetHeader:
-		if d.audio.now != nil && bytes.Equal(d.audio.now.Config, data) || len(data) == 0 {
-			return nil
-		}
-		t, err := codec.AAC(data)
-		if err != nil {
-			return err
-		}
-		d.audio.now = t
-		d.setTracks()
-	case packetMedia:
-		if len(data) == 0 {
-			return nil
-		}
-		if d.audio.now == nil {
-			d.dropped++
-			return nil
-		}
-		if len(data) > maxAAC {
-			return d.malformed(fmt.Errorf("AAC access unit of %d bytes, at most %d are possible", len(data), maxAAC))
-		}
-		d.badRun = 0
-		return d.write(&d.audio, media.Unit{Key: true, At: at, Data: data}, ts, 0)
+	if kind == packetNothing || len(data) == 0 {
+		return nil
 	}
+	if kind == packetHeader {
+		return d.audioHeader(data)
+	}
+	// No access unit begins as an ADTS header does, which some encoders leave on,
+	// or send in the place of the codec header.
+	if f, rest, whole, err := codec.ADTS(data); err == nil && whole && len(rest) == 0 {
+		data = f.Data
+		if d.audio.now == nil {
+			if err := d.audioHeader(f.Config[:]); err != nil {
+				return err
+			}
+		}
+	}
+	if d.audio.now == nil {
+		d.dropped++
+		return nil
+	}
+	if len(data) > maxAAC {
+		return d.malformed(fmt.Errorf("AAC access unit of %d bytes, at most %d are possible", len(data), maxAAC))
+	}
+	d.badRun = 0
+	return d.write(&d.audio, media.Unit{Key: true, At: at, Data: data}, ts, 0)
+}
+
+// audioHeader takes an AudioSpecificConfig.
+func (d *demuxer) audioHeader(config []byte) error {
+	if d.audio.now != nil && bytes.Equal(d.audio.now.Config, config) {
+		return nil
+	}
+	t, err := codec.AAC(config)
+	if err != nil {
+		return err
+	}
+	d.audio.now = t
+	d.setTracks()
 	return nil
 }
 

@@ -210,7 +210,10 @@ func videoPacket(body []byte) (kind int, cts int32, data []byte, err error) {
 
 // videoPacketEx is videoPacket for Enhanced RTMP.
 func videoPacketEx(body []byte) (kind int, cts int32, data []byte, err error) {
-	packet := body[0] & 0x0f
+	packet, body, err := withoutModEx(body)
+	if err != nil {
+		return 0, 0, nil, err
+	}
 	if packet == 6 {
 		return 0, 0, nil, errMultitrack
 	}
@@ -263,7 +266,10 @@ func audioPacket(body []byte) (kind int, data []byte, err error) {
 
 // audioPacketEx is audioPacket for Enhanced RTMP.
 func audioPacketEx(body []byte) (kind int, data []byte, err error) {
-	packet := body[0] & 0x0f
+	packet, body, err := withoutModEx(body)
+	if err != nil {
+		return 0, nil, err
+	}
 	if packet == 5 {
 		return 0, nil, errMultitrack
 	}
@@ -281,6 +287,31 @@ func audioPacketEx(body []byte) (kind int, data []byte, err error) {
 	default: // end of sequence, channel layout, what is yet to come
 		return packetNothing, nil, nil
 	}
+}
+
+// packetModEx is the type of a packet before which comes what modifies it, such as
+// nanoseconds of its time (Enhanced RTMP v2, ModEx).
+const packetModEx = 7
+
+// withoutModEx leaves out what modifies a packet. It returns the type of the
+// packet, and what begins with the byte before its FourCC.
+func withoutModEx(body []byte) (packet byte, rest []byte, err error) {
+	packet, rest = body[0]&0x0f, body
+	for packet == packetModEx {
+		size, head := 0, 2
+		if len(rest) > 1 {
+			size = int(rest[1]) + 1
+		}
+		if size == 256 && len(rest) > 3 {
+			size, head = int(rest[2])<<8+int(rest[3])+1, 4
+		}
+		if size == 0 || len(rest) <= head+size {
+			return 0, nil, fmt.Errorf("enhanced tag of %d bytes whose modifier is cut off", len(body))
+		}
+		rest = rest[head+size:]
+		packet = rest[0] & 0x0f
+	}
+	return packet, rest, nil
 }
 
 func flvVideoName(id byte) string {

@@ -45,6 +45,7 @@ func FuzzTags(f *testing.F) {
 	f.Add([]byte("\x90avc1"+rtmptest.AVC720p30), []byte("\xa3avc1\x00\x00\x00\x01\x65"), true)
 	f.Add([]byte("\x90mp4a\x12\x08"), []byte("\x91mp4a123"), false)
 	f.Add([]byte("\x96avc1"), []byte("\x95mp4a"), false)
+	f.Add([]byte("\x97\x02\x00\x00\x07\x00avc1"+rtmptest.AVC720p30), []byte("\x97\xff\xff\xff"), true)
 	f.Fuzz(func(t *testing.T, first, second []byte, picture bool) {
 		var s sink
 		d := demuxer{out: &s}

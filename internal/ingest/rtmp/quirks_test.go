@@ -194,11 +194,19 @@ func quirks() []quirk {
 		{"audio-first", recorded(begins().send(headers()[1]).send(snd(0, rtmptest.Sound(20)), snd(21, rtmptest.Sound(20))).send(headers()[0]).send(pic(40, rtmptest.Frame(5, 40, 0)))), "sk_key a0#1 a21 v40k#2"},
 		{"video-only", recorded(begins().send(headers()[0]).send(pic(0, rtmptest.Frame(5, 40, 0)), pic(33, rtmptest.Frame(1, 20, 0)))), "sk_key v0k#1 v33"},
 		{"media-before-headers", recorded(begins().send(frames(0)...).send(headers()...).send(frames(66)...)), "sk_key v66k#1 a66#2 a87 v99"},
+		{"enhanced", recorded(begins().send(pic(0, []byte("\x90avc1"+rtmptest.AVC720p30)), snd(0, []byte("\x90mp4a"+rtmptest.AAC48kStereo)), pic(0, enhanced("\x93", 5)), snd(0, []byte("\x91mp4aabc")))), "sk_key v0k#1 a0#2"},
+		{"enhanced-mod-ex", recorded(begins().send(pic(0, []byte("\x90avc1"+rtmptest.AVC720p30)), pic(0, enhanced("\x97\x02\x00\x00\x07\x03", 5)), pic(33, enhanced("\xa7\xff\x00\xff"+strings.Repeat("x", 256)+"\x03", 1)))), "sk_key v0k#1 v33"},
+		{"enhanced-mod-ex-cut-off", recorded(begins().send(pic(0, []byte("\x90avc1"+rtmptest.AVC720p30)), pic(0, []byte("\x97\x02\x00")), pic(33, enhanced("\x93", 5)))), "sk_key v33k#1"},
 		{"hevc", recorded(begins().send(pic(0, []byte("\x90hvc1\x01")))), "sk_key, refused: the video is HEVC (H.265), which is not taken here; set the encoder to H.264 (AVC)"},
 		{"hevc-of-old", recorded(begins().send(pic(0, []byte{0x1c, 0, 0, 0, 0, 1}))), "sk_key, refused: the video is HEVC (H.265), which is not taken here; set the encoder to H.264 (AVC)"},
 		{"mp3", recorded(begins().send(snd(0, []byte{0x2f, 0xff, 0xfb}))), "sk_key, refused: the audio is MP3, which is not taken here; set the encoder to AAC-LC"},
 		{"no-key", recorded(new(script).send(opens("app", "")...)), ", refused: publish: no stream key was sent; enter the channel's stream key in the encoder"},
 	}
+}
+
+// enhanced is a coded frame of Enhanced RTMP behind its header.
+func enhanced(header string, typ byte) []byte {
+	return append([]byte(header+"avc1"), rtmptest.Frame(typ, 40, 0)[5:]...)
 }
 
 // extended sends keyframes whose timestamps need 32 bits, the later ones with

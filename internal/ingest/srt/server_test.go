@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,13 +59,15 @@ type publication struct {
 	done  chan struct{}
 	cause error
 	ended chan error
+	link  atomic.Pointer[ingest.Link]
 }
 
 func (p *publication) Done() <-chan struct{} { return p.done }
 func (p *publication) Cause() error          { return p.cause }
 func (p *publication) End(cause error)       { p.ended <- cause }
 
-func (p *publication) SetLink(ingest.Link) {
+func (p *publication) SetLink(l ingest.Link) {
+	p.link.Store(&l)
 	p.once.Do(func() { close(p.came) }) // a second has passed
 }
 

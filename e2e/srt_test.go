@@ -35,7 +35,7 @@ func (c channel) passphrase() string {
 // with a passphrase, and to one with insecureIngest without.
 func TestFFmpegPublishesOverSRT(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := serve(t, "--prometheus", "channels")
 	c := encode(t, picture{width: 640, height: 360, fps: 25, profile: "main", kbps: 500}, sound{channels: 2, rate: 48000, kbps: 96})
 	for _, tc := range []struct {
 		name     string
@@ -53,6 +53,11 @@ func TestFFmpegPublishesOverSRT(t *testing.T) {
 			until(t, liveIn, "the bitrate is measured", func() (bool, string) {
 				in := ch.session("").IngestConfiguration
 				return in.Video.TargetBitrate > 0, show(t, in)
+			})
+			until(t, liveIn, "the network is measured", func() (bool, string) {
+				_, _, text := fetch(t, strings.TrimSuffix(s.At.Playback, "/")+"/metrics")
+				_, id, _ := strings.Cut(ch.arn, "channel/")
+				return strings.Contains(text, `openivs_channel_round_trip_seconds{channel="`+id+`"} `), text
 			})
 			session := ch.session("")
 			want, got := c.wantVideo(t), session.IngestConfiguration.Video

@@ -17,9 +17,11 @@ func (a *App) numbers() monitor.Numbers {
 		n.Streams[string(m.Health)]++
 		n.Viewers += viewers
 		if a.cfg.Prometheus == config.PrometheusChannels {
-			n.Channels = append(n.Channels, monitor.Channel{
-				ID: m.Channel.ID, Viewers: viewers, Bytes: m.Totals.VideoBytes + m.Totals.AudioBytes,
-			})
+			ch := monitor.Channel{ID: m.Channel.ID, Viewers: viewers, Bytes: m.Totals.VideoBytes + m.Totals.AudioBytes}
+			if m.Link != nil {
+				ch.Link = &monitor.Link{RoundTrip: m.Link.RTT, Lost: m.Link.Lost, Retransmitted: m.Link.Retransmitted}
+			}
+			n.Channels = append(n.Channels, ch)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

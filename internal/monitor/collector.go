@@ -11,6 +11,7 @@ type descriptions struct {
 	streams, viewers, bytes, input, delivered *prometheus.Desc
 	behind, oldest, sent, failed, dead        *prometheus.Desc
 	channelViewers, channelBytes              *prometheus.Desc
+	roundTrip, lost, again                    *prometheus.Desc
 }
 
 func described() descriptions {
@@ -32,6 +33,10 @@ func described() descriptions {
 
 		channelViewers: d("channel_viewers", "Viewers of a channel that is live.", "channel"),
 		channelBytes:   d("channel_stream_bytes", "Media that came in on a channel since its stream began, in bytes.", "channel"),
+
+		roundTrip: d("channel_round_trip_seconds", "Round trip to the encoder of a channel that is live over SRT.", "channel"),
+		lost:      d("channel_lost_packets", "Packets of SRT that were missing when the next came, since the connection began.", "channel"),
+		again:     d("channel_retransmitted_packets", "Packets of SRT that came as a repetition, since the connection began.", "channel"),
 	}
 }
 
@@ -40,6 +45,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	d := described()
 	for _, desc := range []*prometheus.Desc{
 		d.streams, d.viewers, d.bytes, d.input, d.delivered, d.behind, d.oldest, d.sent, d.failed, d.dead, d.channelViewers, d.channelBytes,
+		d.roundTrip, d.lost, d.again,
 	} {
 		out <- desc
 	}
@@ -71,5 +77,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, ch := range n.Channels {
 		gauge(d.channelViewers, float64(ch.Viewers), ch.ID)
 		gauge(d.channelBytes, float64(ch.Bytes), ch.ID)
+		if ch.Link != nil {
+			gauge(d.roundTrip, ch.Link.RoundTrip.Seconds(), ch.ID)
+			gauge(d.lost, float64(ch.Link.Lost), ch.ID)
+			gauge(d.again, float64(ch.Link.Retransmitted), ch.ID)
+		}
 	}
 }

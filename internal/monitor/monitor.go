@@ -47,6 +47,13 @@ type Channel struct {
 	ID      string
 	Viewers int
 	Bytes   int64 // since its stream began
+	Link    *Link // nil: the way in does not know
+}
+
+// A Link is how the network between an encoder and the server does.
+type Link struct {
+	RoundTrip           time.Duration
+	Lost, Retransmitted int64 // packets since the connection began
 }
 
 // A Handler serves the paths.

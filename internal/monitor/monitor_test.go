@@ -17,7 +17,7 @@ func numbers() monitor.Numbers {
 	return monitor.Numbers{
 		Streams: map[string]int{"HEALTHY": 3, "STARVING": 1}, Viewers: 7, Bytes: 1000, Input: 90 * time.Second, Delivered: time.Hour,
 		Sinks:    []monitor.Sink{{Name: "crm", Behind: 2, Oldest: time.Minute, Delivered: 40, Retried: 3, Dead: 1}},
-		Channels: []monitor.Channel{{ID: "aaaa", Viewers: 7, Bytes: 500}},
+		Channels: []monitor.Channel{{ID: "aaaa", Viewers: 7, Bytes: 500, Link: &monitor.Link{RoundTrip: 20 * time.Millisecond, Lost: 4, Retransmitted: 3}}, {ID: "bbbb"}},
 	}
 }
 
@@ -44,10 +44,14 @@ func TestPrometheusReadsTheNumbers(t *testing.T) {
 		"openivs_ingest_seconds_total 90.0", "openivs_delivered_seconds_total 3600.0", `openivs_event_sink_behind_events{sink="crm"} 2.0`,
 		`openivs_event_sink_oldest_seconds{sink="crm"} 60.0`, `openivs_event_sink_failures_total{sink="crm"} 3.0`,
 		`openivs_event_sink_dead_letters_total{sink="crm"} 1.0`, `openivs_channel_viewers{channel="aaaa"} 7.0`, "go_goroutines ",
+		`openivs_channel_round_trip_seconds{channel="aaaa"} 0.02`, `openivs_channel_lost_packets{channel="aaaa"} 4.0`, `openivs_channel_retransmitted_packets{channel="aaaa"} 3.0`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s is missing", want)
 		}
+	}
+	if strings.Contains(w.Body.String(), `openivs_channel_lost_packets{channel="bbbb"}`) {
+		t.Error("what is not known is told")
 	}
 }
 

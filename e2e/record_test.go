@@ -2,17 +2,26 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"openivs/internal/blob/s3/s3test"
 )
 
 // wholeRecorded is the order of the events of a session that was recorded.
@@ -70,54 +79,216 @@ func pictures(t *testing.T, playlist string) int {
 	return n
 }
 
-// recordings are the prefixes of the recordings in the directories of a server.
-func recordings(t *testing.T, s *running) (dirs []string) {
+// A vault is a bucket that a server records into, named demo-bucket.
+type vault struct {
+	server  *running
+	conf    string                    // ARN of the recording configuration
+	objects func(t *testing.T) string // a directory with what is in the bucket
+}
+
+// vaults are the kinds of bucket there are.
+func vaults() map[string]func(t *testing.T, args ...string) vault {
+	return map[string]func(t *testing.T, args ...string) vault{"directory": directory, "S3": s3Bucket}
+}
+
+func directory(t *testing.T, args ...string) vault {
 	t.Helper()
-	for _, f := range files(t, filepath.Join(s.Data, "buckets")) {
-		if dir, ok := strings.CutSuffix(f, "/events/recording-started.json"); ok {
-			dirs = append(dirs, filepath.Join(s.Data, "buckets", filepath.FromSlash(dir)))
+	s := serve(t, args...)
+	return vault{server: s, conf: s.recording(t, bucketName), objects: func(*testing.T) string {
+		return filepath.Join(s.Data, "buckets", bucketName)
+	}}
+}
+
+const bucketName = "demo-bucket"
+
+func s3Bucket(t *testing.T, args ...string) vault {
+	t.Helper()
+	store := s3test.Start(t)
+	store.Bucket(t, s3test.Root(), bucketName)
+	s := serveWith(t, s3test.Root().Environ(), append(args, "--recording-store", "s3", "--s3-endpoint", store.Endpoint,
+		"--s3-region", s3test.Region, "--s3-path-style", "true")...)
+	return vault{server: s, conf: s.recording(t, bucketName), objects: func(t *testing.T) string {
+		t.Helper()
+		return download(t, store.Client(s3test.Root()))
+	}}
+}
+
+// download copies all that is in the bucket into a directory.
+func download(t *testing.T, client *s3.Client) string {
+	t.Helper()
+	dir := t.TempDir()
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: aws.String(bucketName)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Contents {
+			if strings.HasSuffix(*o.Key, "/") { // the server shows directories too
+				continue
+			}
+			out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucketName), Key: o.Key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(out.Body)
+			name := filepath.Join(dir, filepath.FromSlash(*o.Key))
+			if err = errors.Join(err, out.Body.Close(), os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, b, 0o600)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	return dirs
+	return dir
+}
+
+// recording returns the directory of a channel's one recording.
+func (v vault) recording(t *testing.T, ch channel) string {
+	t.Helper()
+	dir := v.objects(t)
+	layout := regexp.MustCompile(`^ivs/v1/` + v.server.At.Account + `/` + ch.arn[strings.LastIndex(ch.arn, "/")+1:] +
+		`/20\d\d/[1-9]\d?/[1-9]\d?/(0|[1-9]\d?)/(0|[1-9]\d?)/[0-9A-Za-z]{12}$`)
+	var found []string
+	for _, f := range files(t, dir) {
+		if p, ok := strings.CutSuffix(f, "/events/recording-started.json"); ok && layout.MatchString(p) {
+			found = append(found, p)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("recordings of %s: %v, want one", ch.arn, found)
+	}
+	return filepath.Join(dir, filepath.FromSlash(found[0]))
 }
 
 // TestAStreamIsRecorded publishes a clip three times over and looks for every
 // picture of it in the bucket.
 func TestAStreamIsRecorded(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
-	conf := s.recording(t, "demo-bucket")
 	c := encode(t, small, voice)
-	for _, format := range []types.ContainerFormat{types.ContainerFormatTs, types.ContainerFormatFragmentedMP4} {
-		t.Run(string(format), func(t *testing.T) {
-			ch := s.in(t).channel(t, recordedTo(conf), inContainer(format))
-			before := recordings(t, s)
-			enc := ffmpeg(t, "-re", "-stream_loop", "2", "-i", c.file, "-c", "copy", "-f", "flv", ch.rtmp())
-			if err := enc.left(clipSeconds*4*1e9 + liveIn); err != nil {
-				t.Fatal(err)
+	for kind, open := range vaults() {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			v := open(t)
+			for _, format := range []types.ContainerFormat{types.ContainerFormatTs, types.ContainerFormatFragmentedMP4} {
+				t.Run(string(format), func(t *testing.T) {
+					v.records(t, c, format)
+				})
 			}
-			over := ch.recorded("")
-			if got := names(over); !slices.Equal(got, wholeRecorded) {
-				t.Errorf("events %v, want %v", got, wholeRecorded)
-			}
-			if r := over.RecordingConfiguration; r == nil || str(r.Arn) != conf || r.State != types.RecordingConfigurationStateActive {
-				t.Errorf("the session's recording configuration is %s", show(t, r))
-			}
-			dirs := slices.DeleteFunc(recordings(t, s), func(d string) bool { return slices.Contains(before, d) })
-			if len(dirs) != 1 {
-				t.Fatalf("recordings %v, want one", dirs)
-			}
-			rel, _ := filepath.Rel(filepath.Join(s.Data, "buckets"), dirs[0])
-			layout := regexp.MustCompile(`^demo-bucket/ivs/v1/` + s.At.Account + `/` + ch.arn[strings.LastIndex(ch.arn, "/")+1:] + `/20\d\d/[1-9]\d?/[1-9]\d?/(0|[1-9]\d?)/(0|[1-9]\d?)/[0-9A-Za-z]{12}$`)
-			if !layout.MatchString(filepath.ToSlash(rel)) {
-				t.Errorf("it is at %s", rel)
-			}
-			wantRecording(t, dirs[0], 3*clipSeconds*30)
-			if left := files(t, filepath.Join(s.Data, "recordings")); len(left) > 0 {
+			if left := files(t, filepath.Join(v.server.Data, "recordings")); len(left) > 0 {
 				t.Errorf("left in the spool: %v", left)
 			}
 		})
 	}
+}
+
+func (v vault) records(t *testing.T, c clip, format types.ContainerFormat) {
+	t.Helper()
+	ch := v.server.in(t).channel(t, recordedTo(v.conf), inContainer(format))
+	enc := ffmpeg(t, "-re", "-stream_loop", "2", "-i", c.file, "-c", "copy", "-f", "flv", ch.rtmp())
+	if err := enc.left(4*clipSeconds*time.Second + liveIn); err != nil {
+		t.Fatal(err)
+	}
+	over := ch.recorded("")
+	if got := names(over); !slices.Equal(got, wholeRecorded) {
+		t.Errorf("events %v, want %v", got, wholeRecorded)
+	}
+	if r := over.RecordingConfiguration; r == nil || str(r.Arn) != v.conf || r.State != types.RecordingConfigurationStateActive {
+		t.Errorf("the session's recording configuration is %s", show(t, r))
+	}
+	dir := v.recording(t, ch)
+	wantRecording(t, dir, 3*clipSeconds*30)
+	wantHolesFound(t, dir)
+}
+
+// listedLive is how many segments a channel's playlist lists.
+func listedLive(t *testing.T, ch channel) int {
+	t.Helper()
+	_, _, master := fetch(t, ch.playback)
+	lines := strings.Split(strings.TrimSpace(master), "\n")
+	base, err := url.Parse(ch.playback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := base.Parse(lines[len(lines)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, list := fetch(t, at.String())
+	return strings.Count(list, "#EXTINF:")
+}
+
+// TestARecordingSurvivesKills kills the server at random instants: while it
+// records, and once or twice while the next ones bring the recordings to their end.
+func TestARecordingSurvivesKills(t *testing.T) {
+	t.Parallel()
+	rounds := 1
+	if *soak {
+		rounds = 20
+	}
+	c := encode(t, small, voice)
+	dice := rand.New(rand.NewPCG(uint64(built.seed), 6))
+	for kind, open := range vaults() {
+		for round := range rounds {
+			instant := 3*time.Second + time.Duration(dice.Int64N(int64(15*time.Second)))
+			again := time.Duration(dice.Int64N(int64(200 * time.Millisecond)))
+			t.Run(fmt.Sprint(kind, " ", round), func(t *testing.T) {
+				t.Parallel()
+				open(t).survives(t, c, instant, again)
+			})
+		}
+	}
+}
+
+// survives streams to two channels, kills the server an instant after they began and
+// again at once after the next start.
+func (v vault) survives(t *testing.T, c clip, instant, again time.Duration) {
+	t.Helper()
+	s := v.server
+	ts := s.channel(t, recordedTo(v.conf), inContainer(types.ContainerFormatTs))
+	mp4 := s.channel(t, recordedTo(v.conf), inContainer(types.ContainerFormatFragmentedMP4))
+	least := map[string]int{}
+	for _, ch := range []channel{ts, mp4} {
+		stream(t, c, ch.rtmp())
+		ch.live()
+	}
+	<-time.After(instant)
+	for _, ch := range []channel{ts, mp4} {
+		least[ch.arn] = (listedLive(t, ch) - 1) * 2 * gopSeconds * 30 // the newest may not be on the disk yet
+	}
+	s.kill()
+	s.start()
+	<-time.After(again)
+	s.kill()
+	s.start()
+	for _, ch := range []channel{ts, mp4} {
+		id := str(ch.sessions()[len(ch.sessions())-1].StreamId)
+		over := ch.recorded(id)
+		if got := names(over); !slices.Contains(got, "Recording End") || slices.Contains(got, "Recording End Failure") {
+			t.Errorf("events %v, want Recording End", got)
+		}
+		dir := v.oldest(t, ch)
+		if err := verify(t, dir); err != nil {
+			t.Errorf("killed after %v and %v: %v", instant, again, err)
+		}
+		for _, list := range []string{"media/hls/master.m3u8", "media/hls/byte-range-multivariant.m3u8"} {
+			if got := pictures(t, filepath.Join(dir, list)); got < least[ch.arn] {
+				t.Errorf("killed after %v and %v: %s has %d pictures, want at least %d", instant, again, list, got, least[ch.arn])
+			}
+		}
+	}
+}
+
+// oldest returns the directory of a channel's first recording.
+func (v vault) oldest(t *testing.T, ch channel) string {
+	t.Helper()
+	dir := v.objects(t)
+	for _, f := range files(t, dir) {
+		p, ok := strings.CutSuffix(f, "/events/recording-ended.json")
+		if ok && strings.Contains(p, ch.arn[strings.LastIndex(ch.arn, "/")+1:]) {
+			return filepath.Join(dir, filepath.FromSlash(p))
+		}
+	}
+	t.Fatalf("no recording of %s is over", ch.arn)
+	return ""
 }
 
 // wantRecording looks at a whole recording of one rendition with so many pictures.
@@ -161,7 +332,6 @@ func wantRecording(t *testing.T, dir string, frames int) {
 		}
 	}
 	command(t, "ffmpeg", "-v", "error", "-xerror", "-allowed_extensions", "ALL", "-i", filepath.Join(hls, meta.Media.HLS.Playlist), "-f", "null", "-")
-	wantHolesFound(t, dir)
 }
 
 // verify has a recording compared with its manifest.

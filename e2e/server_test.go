@@ -36,16 +36,23 @@ type running struct {
 	*server.Server
 	ivs *ivs.Client
 
-	t     *testing.T
-	dir   string
-	args  []string
-	ended bool // by this test; a server that leaves by itself has not
+	t       *testing.T
+	dir     string
+	args    []string
+	environ []string // more than the tests' own
+	ended   bool     // by this test; a server that leaves by itself has not
 }
 
 // serve starts a server on an empty directory and stops it when the test ends.
 func serve(t *testing.T, args ...string) *running {
 	t.Helper()
-	s := &running{t: t, dir: t.TempDir(), args: args}
+	return serveWith(t, nil, args...)
+}
+
+// serveWith is serve with more variables in the server's environment.
+func serveWith(t *testing.T, environ []string, args ...string) *running {
+	t.Helper()
+	s := &running{t: t, dir: t.TempDir(), args: args, environ: environ}
 	s.start()
 	t.Cleanup(func() {
 		s.end(syscall.SIGTERM)
@@ -70,7 +77,7 @@ func (s *running) start() {
 	ctx, cancel := context.WithTimeout(s.t.Context(), readyIn)
 	defer cancel()
 	var err error
-	if s.Server, err = server.Start(ctx, built.openivs, s.dir, s.args...); err != nil {
+	if s.Server, err = server.StartWith(ctx, s.environ, built.openivs, s.dir, s.args...); err != nil {
 		s.t.Fatal(err)
 	}
 	s.ended = false

@@ -56,6 +56,11 @@ type Server struct {
 // no caller back and transcodes nothing: what is about the stream as sent should
 // not take the processor time of a ladder.
 func Start(ctx context.Context, program, dir string, args ...string) (*Server, error) {
+	return StartWith(ctx, nil, program, dir, args...)
+}
+
+// StartWith is Start with more variables in the program's environment.
+func StartWith(ctx context.Context, environ []string, program, dir string, args ...string) (*Server, error) {
 	s := &Server{Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "openivs.log"), exited: make(chan struct{})}
 	log, err := os.OpenFile(s.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -77,7 +82,7 @@ func Start(ctx context.Context, program, dir string, args ...string) (*Server, e
 	}
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.Env = Environment()
+	s.cmd.Env = Environment(environ...)
 	s.cmd.SysProcAttr = Background()
 	if err := s.cmd.Start(); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (r *Recorder) recover(dir string) (*Recording, error) {
 	if err := p.end(); err != nil {
 		return nil, errors.Join(err, rec.journal.close())
 	}
-	rec.chosen = true
+	rec.chosen, rec.shelf.refreshed = true, time.Now()
 	return rec, nil
 }
 

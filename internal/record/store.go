@@ -75,7 +75,9 @@ func (rec *Recording) store(ctx context.Context) (done bool) {
 			return true
 		case !c.Started.IsZero() && !c.Told:
 			s.start(ctx)
-		case job != nil && !s.overdue():
+		case job != nil && s.overdue():
+			s.refresh(ctx)
+		case job != nil:
 			s.storeJob(ctx, *job)
 		case spooled && !c.Done && c.Started.IsZero():
 			return true // nobody could watch it

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -84,6 +85,7 @@ type vault struct {
 	server  *running
 	conf    string                    // ARN of the recording configuration
 	objects func(t *testing.T) string // a directory with what is in the bucket
+	served  bool                      // by the server itself
 }
 
 // vaults are the kinds of bucket there are.
@@ -94,7 +96,7 @@ func vaults() map[string]func(t *testing.T, args ...string) vault {
 func directory(t *testing.T, args ...string) vault {
 	t.Helper()
 	s := serve(t, args...)
-	return vault{server: s, conf: s.recording(t, bucketName), objects: func(*testing.T) string {
+	return vault{server: s, conf: s.recording(t, bucketName), served: true, objects: func(*testing.T) string {
 		return filepath.Join(s.Data, "buckets", bucketName)
 	}}
 }
@@ -196,7 +198,53 @@ func (v vault) records(t *testing.T, c clip, format types.ContainerFormat) {
 	}
 	dir := v.recording(t, ch)
 	wantRecording(t, dir, 3*clipSeconds*30)
-	wantHolesFound(t, dir)
+	if v.served {
+		wantServed(t, v.server, dir)
+	}
+	if v.served && format == types.ContainerFormatTs {
+		wantHolesFound(t, dir)
+	}
+}
+
+// wantServed plays a recording by a URL that is signed for it, and by none that is
+// not.
+func wantServed(t *testing.T, s *running, dir string) {
+	t.Helper()
+	sign := func(more ...string) string {
+		args := append([]string{"recording", "url", dir, "--data", s.Data}, more...)
+		return strings.TrimSpace(string(command(t, built.openivs, args...)))
+	}
+	signed := sign()
+	status, header, master := fetch(t, signed)
+	if status != http.StatusOK || header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(master, "/playlist.m3u8?expires=") {
+		t.Fatalf("%s: %d, %v\n%s", signed, status, header, master)
+	}
+	for _, list := range []string{signed, strings.Replace(signed, "/master.m3u8", "/byte-range-multivariant.m3u8", 1)} {
+		if got, want := pictures(t, list), 3*clipSeconds*30; got != want {
+			t.Errorf("%s has %d pictures, want %d", list, got, want)
+		}
+	}
+	base, _, _ := strings.Cut(signed, "/media/hls/")
+	_, query, _ := strings.Cut(signed, "?")
+	if err := verify(t, base+"?"+query); err != nil {
+		t.Error(err)
+	}
+	for what, address := range map[string]string{
+		"no signature":         strings.TrimSuffix(signed, "?"+query),
+		"another time":         strings.Replace(signed, "expires=", "expires=9", 1),
+		"another signature":    strings.Replace(signed, "signature=", "signature=A", 1),
+		"an expired one":       sign("--expires=-1s"),
+		"another recording":    strings.Replace(signed, "/ivs/v1/", "/ivs/v2/", 1),
+		"the way up":           base + "/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fmaster.key?" + query,
+		"one for other bucket": strings.Replace(signed, "/demo-bucket/", "/demo-buckets/", 1),
+	} {
+		if status, _, _ := fetch(t, address); status != http.StatusForbidden {
+			t.Errorf("with %s: %d, want 403", what, status)
+		}
+	}
+	if status, _, _ := fetch(t, base+"/media/hls/none.ts?"+query); status != http.StatusNotFound {
+		t.Errorf("what is not there: %d, want 404", status)
+	}
 }
 
 // listedLive is how many segments a channel's playlist lists.
@@ -310,6 +358,11 @@ func wantRecording(t *testing.T, dir string, frames int) {
 					Width     int    `json:"resolution_width"`
 				} `json:"renditions"`
 			} `json:"hls"`
+			Thumbnails struct {
+				Path   string `json:"path"`
+				Height int64  `json:"resolution_height"`
+				Width  int64  `json:"resolution_width"`
+			} `json:"thumbnails"`
 		} `json:"media"`
 	}](t, filepath.Join(dir, "events/recording-ended.json"))
 	if meta.Status != "RECORDING_ENDED" || len(meta.Media.HLS.Renditions) != 1 {
@@ -322,6 +375,10 @@ func wantRecording(t *testing.T, dir string, frames int) {
 	if ms := int64(frames) * 1000 / 30; meta.Media.HLS.Duration < ms-100 || meta.Media.HLS.Duration > ms+100 {
 		t.Errorf("it lasts %d ms, want about %d", meta.Media.HLS.Duration, ms)
 	}
+	thumb := ffprobe(t, filepath.Join(dir, meta.Media.Thumbnails.Path, "thumb0.jpg")).Streams[0]
+	if thumb.Width != int64(small.width) || thumb.Height != int64(small.height) || thumb.Width != meta.Media.Thumbnails.Width || thumb.Height != meta.Media.Thumbnails.Height {
+		t.Errorf("the thumbnail is %+v, said to be %+v", thumb, meta.Media.Thumbnails)
+	}
 	hls := filepath.Join(dir, meta.Media.HLS.Path)
 	for _, playlist := range []string{
 		filepath.Join(hls, r.Path, r.Playlist), filepath.Join(hls, r.Path, r.ByteRange),
@@ -330,6 +387,9 @@ func wantRecording(t *testing.T, dir string, frames int) {
 		if got := pictures(t, playlist); got != frames {
 			t.Errorf("%s has %d pictures, want %d", filepath.Base(playlist), got, frames)
 		}
+	}
+	if err := verify(t, dir); err != nil {
+		t.Error(err)
 	}
 	command(t, "ffmpeg", "-v", "error", "-xerror", "-allowed_extensions", "ALL", "-i", filepath.Join(hls, meta.Media.HLS.Playlist), "-f", "null", "-")
 }
@@ -348,7 +408,7 @@ func wantHolesFound(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, name := range files(t, dir) {
-		if name == "events/recording-started.json" || strings.Contains(name, "multivariant") || strings.HasSuffix(name, "master.m3u8") {
+		if name == "events/recording-started.json" || strings.Contains(name, "multivariant") || strings.HasSuffix(name, ".jpg") || strings.HasSuffix(name, "master.m3u8") {
 			continue
 		}
 		file := filepath.Join(dir, name)

@@ -12,11 +12,37 @@ import (
 	"strings"
 	"time"
 
+	"openivs/internal/app"
 	"openivs/internal/record"
 )
 
 type recordingCommand struct {
-	Verify verifyCommand `cmd:"" help:"Compare a recording with its manifest."`
+	Verify verifyCommand       `cmd:"" help:"Compare a recording with its manifest."`
+	URL    recordingURLCommand `cmd:"" name:"url" help:"Print a URL that plays a recording for a while."`
+}
+
+type recordingURLCommand struct {
+	placeFlags
+	MasterKeyFile []string `group:"place" placeholder:"FILE" sep:"none" help:"${master_key_file}"`
+
+	Where   string        `arg:"" name:"bucket/prefix" help:"The recording, as the event Recording End names it, or its directory. Something in it may follow."`
+	Expires time.Duration `default:"24h" placeholder:"TIME" help:"How long the URL is good (default: ${default})."`
+}
+
+// Run prints a URL.
+func (c *recordingURLCommand) Run(p *program) error {
+	flags := c.flags()
+	flags["master-key-file"] = c.MasterKeyFile
+	cfg, err := p.load(c.Config, flags)
+	if err != nil {
+		return err
+	}
+	address, err := app.RecordingURL(cfg, c.Where, time.Now().Add(c.Expires))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, address)
+	return err
 }
 
 type verifyCommand struct {

@@ -4,19 +4,26 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"openivs/internal/archive"
 	"openivs/internal/blob/disk"
 	"openivs/internal/blob/s3"
 	"openivs/internal/config"
 	"openivs/internal/control"
 	"openivs/internal/ivs"
+	"openivs/internal/media"
 	"openivs/internal/pipeline"
 	"openivs/internal/recent"
 	"openivs/internal/record"
+	"openivs/internal/seal"
+	"openivs/internal/transcode"
 )
 
 // The buckets are what recordings need.
@@ -71,10 +78,53 @@ func (a *App) joinRecording(ctx context.Context) error {
 	if err := os.Mkdir(spool, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	recorder := &record.Recorder{Dir: spool, Bucket: open, Note: a.sessions.Note, Log: a.log}
+	recorder := &record.Recorder{Dir: spool, Bucket: open, Note: a.sessions.Note, Log: a.log, Thumbnail: a.thumbnail}
 	a.streams.Record = recordWith(recorder) //nolint:contextcheck // a stream outlives the start
 	a.steps.add("finish the recordings", finishLimit, recorder.Close)
 	return recorder.Resume(ctx)
+}
+
+// thumbnail makes a JPEG of a keyframe.
+func (a *App) thumbnail(ctx context.Context, u media.Unit, width, height int) ([]byte, error) {
+	return transcode.Thumbnail(ctx, a.cfg.Transcode.Program, u, width, height)
+}
+
+// recorded serves what is recorded into directories.
+func (a *App) recorded() http.Handler {
+	if a.cfg.Recording.Store == "s3" {
+		return http.NotFoundHandler()
+	}
+	return archive.Handler{Signer: archiveSigner(a.key), Dir: filepath.Join(a.cfg.Data, bucketsName)}
+}
+
+func archiveSigner(key *seal.Key) archive.Signer { return archive.Signer{Key: key.Hash("recordings")} }
+
+// RecordingURL returns a URL that plays a recording until a time. Where it is can be
+// said by its bucket and prefix, or by its directory.
+func RecordingURL(cfg *config.Config, where string, until time.Time) (string, error) {
+	if cfg.Recording.Store == "s3" {
+		return "", errors.New(`recordings are in S3: "aws s3 presign" signs a URL there, and a CDN serves them`)
+	}
+	at, err := ReadEndpoints(cfg.Data)
+	if err != nil {
+		return "", err
+	}
+	key, err := seal.Load(MasterKeyFile(cfg))
+	if err != nil {
+		return "", err
+	}
+	name := filepath.ToSlash(filepath.Clean(where))
+	if buckets := filepath.ToSlash(filepath.Join(cfg.Data, bucketsName)) + "/"; strings.HasPrefix(name, buckets) {
+		name = strings.TrimPrefix(name, buckets)
+	}
+	place, ok := archive.Place(name)
+	if !ok {
+		return "", fmt.Errorf("%s is no recording: give BUCKET/PREFIX, as in the event Recording End", where)
+	}
+	if rest := strings.TrimPrefix(name, place); rest == "" {
+		name += "/media/hls/master.m3u8"
+	}
+	return at.Playback + archive.Root + name + "?" + archiveSigner(key).Query(place, until), nil
 }
 
 // recordWith has streams recorded whose channel wants it.

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"openivs/internal/archive"
 	"openivs/internal/cloudwatch"
 	"openivs/internal/console"
 	"openivs/internal/limit"
@@ -75,6 +76,7 @@ type web struct {
 	metrics  http.Handler // as Amazon CloudWatch has it
 	monitor  http.Handler
 	scraped  bool // /metrics is there
+	recorded http.Handler
 
 	stopping atomic.Bool // the API turns away
 	heads    limit.Counter
@@ -107,6 +109,8 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.player.ServeHTTP(w, r)
 	case strings.HasPrefix(path, operator.Root):
 		h.operator.ServeHTTP(w, r)
+	case strings.HasPrefix(path, archive.Root):
+		h.recorded.ServeHTTP(w, r)
 	case path == monitor.AlivePath, path == monitor.ReadyPath, path == monitor.MetricsPath && h.scraped:
 		h.monitor.ServeHTTP(w, r)
 	case cloudwatch.Serves(r):

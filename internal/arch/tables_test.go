@@ -12,6 +12,7 @@ var may = map[string][]string{
 	// mechanisms: each knows a format or a technology, none knows the service
 	"internal/api/gen":      {},
 	"internal/api/restjson": {"internal/limit"},
+	"internal/archive":      {},
 	"internal/audit":        {"internal/api/restjson"},
 	"internal/iam":          {},
 	"internal/lock":         {"internal/ivs"},

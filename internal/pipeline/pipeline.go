@@ -268,6 +268,9 @@ func (p *Pipeline) carry(u media.Unit) error {
 	if err := write(u); err != nil {
 		return err
 	}
+	if u.Key && u.Track.Kind == media.Video && u.Track.ID == 0 {
+		p.record.Picture(u)
+	}
 	if p.listened != nil && p.listened.Window.Wanted() && u.Track != nil {
 		if err := p.listened.WriteUnit(u); err != nil {
 			return err

@@ -3,12 +3,16 @@ package pipeline
 import (
 	"openivs/internal/hls"
 	"openivs/internal/ivs"
+	"openivs/internal/media"
 )
 
 // A Recording keeps what is published of a stream. None of its methods waits.
 type Recording interface {
 	// Segment takes a segment of a rendition, in the order of each rendition.
 	Segment(w *hls.Window, seg *hls.Segment, f hls.Facts)
+
+	// Picture takes each keyframe of the encoder's.
+	Picture(u media.Unit)
 
 	// Playable says that the stream can be watched: every rendition that it begins
 	// with has had a segment.
@@ -23,6 +27,9 @@ type Unrecorded struct{}
 
 // Segment drops a segment.
 func (Unrecorded) Segment(*hls.Window, *hls.Segment, hls.Facts) {}
+
+// Picture drops a keyframe.
+func (Unrecorded) Picture(media.Unit) {}
 
 // Playable is nothing to Unrecorded.
 func (Unrecorded) Playable() {}

@@ -24,6 +24,7 @@ const journalVersion = 1
 type entry struct {
 	Begin  *header    `json:"begin,omitempty"`
 	Folder *folder    `json:"folder,omitempty"`
+	Thumb  *thumb     `json:"thumb,omitempty"`
 	Init   *initial   `json:"init,omitempty"`
 	Piece  *piece     `json:"piece,omitempty"`
 	File   *file      `json:"file,omitempty"`
@@ -48,8 +49,10 @@ type header struct {
 
 // A condition is how far a recording is. The last one in a journal holds.
 type condition struct {
-	Streams  []string    `json:"streams"`            // ids, the oldest first
-	Started  time.Time   `json:"started,omitzero"`   // the stream could be watched
+	Streams  []string    `json:"streams"`          // ids, the oldest first
+	Started  time.Time   `json:"started,omitzero"` // the stream could be watched
+	Width    int         `json:"width,omitempty"`  // of thumbnails; 0: there are none
+	Height   int         `json:"height,omitempty"`
 	Told     bool        `json:"told,omitempty"`     // Recording Start is owed or stored
 	Ended    time.Time   `json:"ended,omitzero"`     // nothing comes any more
 	Failure  string      `json:"failure,omitempty"`  // why it is not whole
@@ -74,6 +77,13 @@ type initial struct {
 	N      int    `json:"n"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+}
+
+// A thumb is a picture that is kept for itself.
+type thumb struct {
+	Local string `json:"local"` // its name in the spool
+	Name  string `json:"name"`  // and below the prefix
+	Bytes int64  `json:"bytes"`
 }
 
 // A span is a piece of a media file that begins with a keyframe, as a rule.

@@ -15,6 +15,8 @@ const (
 	failedName   = "events/recording-failed.json"
 	manifestName = "media/manifest.json"
 
+	thumbnailsDir = "media/thumbnails"
+	latestName    = "media/latest_thumbnail/thumb.jpg"
 	hlsDir        = "media/hls"
 	masterName    = "master.m3u8"
 	rangesName    = "byte-range-multivariant.m3u8" // of pieces

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,7 +28,15 @@ type metadata struct {
 }
 
 type contents struct {
-	HLS hlsContents `json:"hls"`
+	HLS        hlsContents    `json:"hls"`
+	Thumbnails *thumbContents `json:"thumbnails,omitempty"`
+	Latest     *thumbContents `json:"latest_thumbnail,omitempty"`
+}
+
+type thumbContents struct {
+	Path   string `json:"path"`
+	Height int    `json:"resolution_height"`
+	Width  int    `json:"resolution_width"`
 }
 
 type hlsContents struct {
@@ -67,6 +76,13 @@ func (rec *Recording) metadata(c condition, all []*listing, status string) ([]by
 		m.Media.HLS.Renditions = append(m.Media.HLS.Renditions, oneContents{
 			Path: l.folder.Name, Playlist: playlistName, ByteRange: pieceListName, Height: l.folder.Height, Width: l.folder.Width,
 		})
+	}
+	storage := rec.head.Config.Thumbnails.Storage
+	if c.Width > 0 && slices.Contains(storage, sequential) {
+		m.Media.Thumbnails = &thumbContents{thumbnailsDir, c.Height, c.Width}
+	}
+	if c.Width > 0 && slices.Contains(storage, latest) {
+		m.Media.Latest = &thumbContents{latestName, c.Height, c.Width}
 	}
 	b, err := json.Marshal(m)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"openivs/internal/blob/disk"
 	"openivs/internal/hls"
 	"openivs/internal/ivs"
+	"openivs/internal/media"
 	"openivs/internal/media/mediatest"
 	"openivs/internal/record"
 )
@@ -164,6 +165,9 @@ func (s *studio) play(t *testing.T, v ivs.Session, length time.Duration, renditi
 			if err := p.WriteUnit(u); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if u.Key && u.Track.Kind == media.Video {
+			rec.Picture(u)
 		}
 		if !playable && packagers[0].Window.Snapshot().Playable() {
 			playable = true
@@ -393,4 +397,60 @@ func TestALongStreamIsWhole(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	})
+}
+
+func TestThumbnailsComeAtTheirInterval(t *testing.T) {
+	for _, tt := range []struct {
+		storage    []string
+		resolution string
+		selection  ivs.RenditionSelection
+		want       []string // below media
+		size       int      // pixels of height
+	}{
+		{[]string{"SEQUENTIAL"}, "", ivs.AllRenditions, []string{"thumbnails/thumb0.jpg", "thumbnails/thumb1.jpg", "thumbnails/thumb2.jpg", "thumbnails/thumb3.jpg"}, 0},
+		{[]string{"LATEST"}, "SD", ivs.AllRenditions, []string{"latest_thumbnail/thumb.jpg"}, 480},
+		{
+			[]string{"LATEST", "SEQUENTIAL"},
+			"LOWEST_RESOLUTION", ivs.NoRenditions,
+			[]string{"latest_thumbnail/thumb.jpg", "thumbnails/thumb0.jpg", "thumbnails/thumb1.jpg", "thumbnails/thumb2.jpg", "thumbnails/thumb3.jpg"},
+			160,
+		},
+	} {
+		t.Run(fmt.Sprint(tt.storage), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStudio(t)
+				n := 0
+				s.Thumbnail = func(_ context.Context, u media.Unit, width, height int) ([]byte, error) {
+					if n++; n == 2 {
+						return nil, errors.New("it fails once")
+					}
+					want := tt.size
+					if want == 0 {
+						want = u.Track.Picture.Height
+					}
+					if height != want || width == 0 {
+						t.Errorf("one of %dx%d is wanted, not of height %d", width, height, want)
+					}
+					return []byte("picture"), nil
+				}
+				s.play(t, session(t, func(c *ivs.RecordingConfiguration) {
+					c.Thumbnails.Interval, c.Thumbnails.Storage, c.Thumbnails.Resolution = 10, tt.storage, tt.resolution
+					c.Renditions.Selection = tt.selection
+				}), 39*time.Second)
+				s.finish(t)
+				var got []string
+				for _, name := range s.files(t) {
+					if _, rest, _ := strings.Cut(name, "/media/"); strings.HasSuffix(rest, ".jpg") {
+						got = append(got, rest)
+					}
+				}
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("thumbnails %v, want %v", got, tt.want)
+				}
+				if _, err := s.verify(t); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"openivs/internal/ivs"
+	"openivs/internal/media"
 )
 
 const (
@@ -30,11 +31,12 @@ const (
 // the spool, the next one brings to its end. Set the fields before the first use
 // and leave them alone afterwards.
 type Recorder struct {
-	Dir    string                                        // of the spool, which is there; required
-	Bucket func(name string) Bucket                      // required
-	Note   func(ctx context.Context, ev ivs.Event) error // stores an event of a session, once, however often it is called with it; ivs.NotFound: there is no such session; required
-	Log    *slog.Logger                                  // nil: nothing is logged
-	Limit  int64                                         // bytes that the spool may have; 0: 8 GiB
+	Dir       string                                                                     // of the spool, which is there; required
+	Bucket    func(name string) Bucket                                                   // required
+	Note      func(ctx context.Context, ev ivs.Event) error                              // stores an event of a session, once, however often it is called with it; ivs.NotFound: there is no such session; required
+	Log       *slog.Logger                                                               // nil: nothing is logged
+	Thumbnail func(ctx context.Context, u media.Unit, width, height int) ([]byte, error) // makes a JPEG of a keyframe, of its own size if width is 0; nil: there are no thumbnails
+	Limit     int64                                                                      // bytes that the spool may have; 0: 8 GiB
 
 	used atomic.Int64 // bytes of media in the spool
 

@@ -53,8 +53,12 @@ type Recording struct {
 	toSpool  chan struct{} // holds one: there is something to write
 	toStore  chan struct{} // holds one: there is something to store or tell
 
-	writer spooler
-	shelf  shelf
+	camera  camera
+	toShow  chan struct{} // holds one: there may be a thumbnail to make
+	settled bool          // nothing more comes of the stream
+	order   sync.Mutex    // held from the journal to jobs, which have the same order
+	writer  spooler
+	shelf   shelf
 }
 
 // An item is a segment that waits for the disk.
@@ -66,7 +70,7 @@ type item struct {
 }
 
 func (rec *Recording) prepare() {
-	rec.toSpool, rec.toStore = make(chan struct{}, 1), make(chan struct{}, 1)
+	rec.toSpool, rec.toStore, rec.toShow = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	rec.writer = spooler{rec: rec, tracks: make(map[string]*track)}
 	rec.shelf = shelf{rec: rec, folders: make(map[string]*listing)}
 }
@@ -82,7 +86,7 @@ func ring(bell chan struct{}) {
 // Segment takes a segment. What is more than the disk takes in time ends the
 // recording, not the stream.
 func (rec *Recording) Segment(w *hls.Window, seg *hls.Segment, f hls.Facts) {
-	if w.OnDemand || rec.head.Config.Renditions.Selection == ivs.NoRenditions {
+	if w.OnDemand {
 		return
 	}
 	name := w.Name
@@ -90,6 +94,11 @@ func (rec *Recording) Segment(w *hls.Window, seg *hls.Segment, f hls.Facts) {
 		name = w.Rendition
 	}
 	rec.mu.Lock()
+	rec.camera.learn(w.Rendition, f)
+	if rec.head.Config.Renditions.Selection == ivs.NoRenditions {
+		rec.mu.Unlock()
+		return
+	}
 	if rec.state.Failure != "" || !rec.ended.IsZero() {
 		rec.mu.Unlock()
 		return
@@ -140,6 +149,7 @@ func (rec *Recording) fail(reason string) {
 	rec.log.Error("a recording fails, the stream goes on", "bucket", rec.head.Config.Destination.S3.Bucket, "prefix", rec.head.Prefix, "reason", reason)
 	ring(rec.toSpool)
 	ring(rec.toStore)
+	ring(rec.toShow)
 }
 
 // run starts the goroutines of a recording, which outlive ctx; fresh: there is a stream to write.
@@ -221,6 +231,10 @@ func (rec *Recording) change(f func(c *condition)) {
 // write carries the stream into the spool until it ends.
 func (rec *Recording) write(ctx context.Context) {
 	err := rec.begin()
+	var showing sync.WaitGroup
+	if rec.photographs() {
+		showing.Go(func() { rec.show(ctx) })
+	}
 	for {
 		if err != nil {
 			rec.fail(fmt.Sprintf("InternalServerException: the spool cannot be written: %v", err))
@@ -236,6 +250,11 @@ func (rec *Recording) write(ctx context.Context) {
 			}
 		}
 		if failed || !ended.IsZero() && len(items) == 0 {
+			rec.mu.Lock()
+			rec.settled = true
+			rec.mu.Unlock()
+			ring(rec.toShow)
+			showing.Wait()
 			rec.over(ended)
 			return
 		}
@@ -245,6 +264,7 @@ func (rec *Recording) write(ctx context.Context) {
 		select {
 		case <-rec.toSpool:
 		case <-ctx.Done():
+			showing.Wait()
 			rec.writer.leave()
 			return
 		}

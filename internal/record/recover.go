@@ -17,7 +17,7 @@ import (
 type replay struct {
 	rec    *Recording
 	drop   []string
-	stored int              // Inits and Files that the journal says are stored
+	stored int              // Inits, Files and Thumbs that the journal says are stored
 	seen   int              // of them, how many the replay has come by
 	open   map[string]*file // by folder: files that are not whole
 	last   time.Time        // the end of the newest piece
@@ -89,7 +89,7 @@ func (p *replay) survey(e entry) error {
 // take goes through the journal as the goroutines of the recording did.
 func (p *replay) take(e entry) error {
 	name := e.folder()
-	if name == "" || slices.Contains(p.drop, name) {
+	if name == "" && e.Thumb == nil || slices.Contains(p.drop, name) {
 		return nil
 	}
 	s := &p.rec.shelf

@@ -69,8 +69,17 @@ func (s *spooler) write(items []item, playable bool) error {
 	if err := s.choose(); err != nil {
 		return err
 	}
-	s.rec.change(func(c *condition) { c.Started = time.Now().UTC() })
+	s.rec.change(func(c *condition) {
+		c.Started = time.Now().UTC()
+		if s.rec.photographs() {
+			c.Width, c.Height = s.rec.size()
+			if film := s.rec.camera.film; c.Width == 0 && film != nil {
+				c.Width, c.Height = film.Track.Picture.Width, film.Track.Picture.Height
+			}
+		}
+	})
 	ring(s.rec.toStore)
+	ring(s.rec.toShow)
 	return nil
 }
 
@@ -235,11 +244,21 @@ func (s *spooler) flush() error {
 	if err := syncDir(s.rec.dir); err != nil {
 		return err
 	}
-	if err := s.rec.journal.append(s.pending...); err != nil {
+	err := s.rec.commit(s.pending)
+	if err == nil {
+		s.pending = nil
+	}
+	return err
+}
+
+// commit writes entries into the journal and hands on what can be stored.
+func (rec *Recording) commit(entries []entry) error {
+	rec.order.Lock()
+	defer rec.order.Unlock()
+	if err := rec.journal.append(entries...); err != nil {
 		return err
 	}
-	s.rec.hand(s.pending)
-	s.pending = nil
+	rec.hand(entries)
 	return nil
 }
 
@@ -252,7 +271,7 @@ func (rec *Recording) hand(entries []entry) {
 		to = &rec.held
 	}
 	for _, e := range entries {
-		if e.Folder != nil || e.Init != nil || e.File != nil {
+		if e.Folder != nil || e.Init != nil || e.File != nil || e.Thumb != nil {
 			*to = append(*to, e)
 		}
 	}

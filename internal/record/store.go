@@ -41,7 +41,7 @@ type shelf struct {
 	bucket    Bucket
 	folders   map[string]*listing
 	order     []*listing
-	stored    int // Inits and Files
+	stored    int // Inits, Files and Thumbs
 	dirty     bool
 	refreshed time.Time
 	refused   bool // for good: nothing more is put
@@ -279,13 +279,13 @@ func (s *shelf) storeJob(ctx context.Context, e entry) {
 		s.pop()
 		return
 	}
-	folder, name, size := e.object(s.rec.head.Ext)
-	path := s.rec.path(local(folder, name))
+	in, name, size := e.object(s.rec.head.Ext)
+	path := s.rec.path(in)
 	if !s.attempt(ctx, size, func(ctx context.Context) error {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil // it was stored: nothing is removed before
 		}
-		return s.bucket.PutFile(ctx, s.key(hlsDir+"/"+folder+"/"+name), path)
+		return s.bucket.PutFile(ctx, s.key(name), path)
 	}) {
 		return
 	}
@@ -305,12 +305,18 @@ func (s *shelf) storeJob(ctx context.Context, e entry) {
 	s.pop()
 }
 
-// object says what an entry stores: its name in a folder, and its size.
-func (e entry) object(ext string) (folder, name string, size int64) {
-	if e.Init != nil {
-		return e.Init.Folder, initName(e.Init.N), e.Init.Bytes
+// object says what an entry stores: its name in the spool and below the prefix, and
+// its size.
+func (e entry) object(ext string) (in, name string, size int64) {
+	if e.Thumb != nil {
+		return e.Thumb.Local, e.Thumb.Name, e.Thumb.Bytes
 	}
-	return e.File.Folder, mediaName(e.File.N, ext), e.File.total().Bytes
+	if e.Init != nil {
+		name, size = initName(e.Init.N), e.Init.Bytes
+	} else {
+		name, size = mediaName(e.File.N, ext), e.File.total().Bytes
+	}
+	return local(e.folder(), name), hlsDir + "/" + e.folder() + "/" + name, size
 }
 
 func (s *shelf) pop() {

@@ -279,7 +279,7 @@ func readPlaylist(text string) (all []listed, err error) {
 		case line == "#EXT-X-ENDLIST":
 			ended = true
 		case line != "" && line[0] != '#':
-			l.uri = line
+			l.uri, _, _ = strings.Cut(line, "?") // where a server adds what it asks for
 			all = append(all, l)
 			l = listed{size: -1}
 		}

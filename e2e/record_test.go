@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -438,5 +439,28 @@ func wantHolesFound(t *testing.T, dir string) {
 		if err := os.WriteFile(file, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestAStopEndsRecordings stops a server that records, and looks before the next
+// start.
+func TestAStopEndsRecordings(t *testing.T) {
+	t.Parallel()
+	v := directory(t)
+	c := encode(t, small, voice)
+	ch := v.server.channel(t, recordedTo(v.conf))
+	stream(t, c, ch.rtmp())
+	id := str(ch.live().StreamId)
+	until(t, liveIn, "the recording has begun", func() (bool, string) {
+		all := names(ch.session(id))
+		return slices.Contains(all, "Recording Start"), fmt.Sprint(all)
+	})
+	v.server.end(syscall.SIGTERM)
+	if err := verify(t, v.oldest(t, ch)); err != nil {
+		t.Error(err)
+	}
+	v.server.start()
+	if got := names(ch.session(id)); !slices.Equal(got, wholeRecorded) {
+		t.Errorf("events %v, want %v", got, wholeRecorded)
 	}
 }

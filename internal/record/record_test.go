@@ -306,7 +306,7 @@ func TestFaultsOfBucketsEndInAWholeRecordingOrAReason(t *testing.T) {
 				return errStatus
 			}
 			return nil
-		}, []string{ivs.RecordingStart, ivs.RecordingEndFailure}, "InternalServerException: the spool cannot be written: what waits for the bucket takes more room than recording-spool allows"},
+		}, []string{ivs.RecordingStart, ivs.RecordingEndFailure}, "InternalServerException: the spool cannot be written: recordings that wait for their buckets take all the room that the spool may have"},
 	} {
 		for _, sel := range []ivs.RenditionSelection{ivs.AllRenditions, ivs.CustomRenditions, ivs.NoRenditions} {
 			t.Run(fmt.Sprint(tt.name, " ", sel), func(t *testing.T) {

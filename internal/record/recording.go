@@ -161,7 +161,8 @@ func (rec *Recording) run(ctx context.Context, fresh bool) {
 		defer stop()
 		var writing sync.WaitGroup
 		if fresh {
-			writing.Go(func() { rec.write(ctx) })
+			err := rec.begin() // before anybody else writes into the journal
+			writing.Go(func() { rec.write(ctx, err) })
 		}
 		done := rec.store(ctx)
 		writing.Wait()
@@ -193,7 +194,7 @@ func (rec *Recording) begin() error {
 	}
 	state := rec.condition()
 	if err := rec.journal.append(entry{Begin: &rec.head}, entry{State: &state}); err != nil {
-		return err
+		return errors.Join(err, rec.journal.close()) // nothing may come before that
 	}
 	return syncDir(rec.dir)
 }
@@ -228,9 +229,9 @@ func (rec *Recording) change(f func(c *condition)) {
 	}
 }
 
-// write carries the stream into the spool until it ends.
-func (rec *Recording) write(ctx context.Context) {
-	err := rec.begin()
+// write carries the stream into the spool until it ends; err is what is wrong with
+// the spool already.
+func (rec *Recording) write(ctx context.Context, err error) {
 	var showing sync.WaitGroup
 	if rec.photographs() {
 		showing.Go(func() { rec.show(ctx) })

@@ -30,6 +30,7 @@ type spooler struct {
 	rec     *Recording
 	tracks  map[string]*track // by rendition; nil: it is not recorded
 	settled bool              // which renditions are recorded
+	made    bool              // there are files that the disk may not know
 	dirty   []*track          // that have pieces which are not safe yet
 	pending []entry           // for the journal, once they are
 }
@@ -163,7 +164,7 @@ func breaks(seg *hls.Segment) (out []adBreak) {
 }
 
 // errSpoolFull ends recordings, for they take more than the spool may have.
-var errSpoolFull = errors.New("what waits for the bucket takes more room than recording-spool allows")
+var errSpoolFull = errors.New("recordings that wait for their buckets take all the room that the spool may have")
 
 // take notes that the spool has n more bytes, if it may.
 func (r *Recorder) take(n int64) error {
@@ -180,7 +181,7 @@ func (s *spooler) openFile(t *track, seg *hls.Segment) (err error) {
 		t.out = nil
 		return err
 	}
-	t.sum = sha256.New()
+	t.sum, s.made = sha256.New(), true
 	t.file = file{Folder: t.folder.Name, N: t.n, Date: seg.Date, Break: seg.Discontinuity && t.n > 0, Init: max(t.inits-1, 0)}
 	return nil
 }
@@ -193,7 +194,7 @@ func (s *spooler) addInit(t *track, init *hls.Init) error {
 	}
 	sum := sha256.Sum256(init.Data)
 	s.pending = append(s.pending, entry{Init: &initial{t.folder.Name, t.inits, int64(len(init.Data)), hex.EncodeToString(sum[:])}})
-	t.inits++
+	t.inits, s.made = t.inits+1, true
 	return nil
 }
 
@@ -241,8 +242,11 @@ func (s *spooler) flush() error {
 		}
 	}
 	s.dirty = nil
-	if err := syncDir(s.rec.dir); err != nil {
-		return err
+	if s.made {
+		if err := syncDir(s.rec.dir); err != nil {
+			return err
+		}
+		s.made = false
 	}
 	err := s.rec.commit(s.pending)
 	if err == nil {

@@ -52,7 +52,7 @@ soak: setup build ## the long matrices whole, longer fuzzing, the slow ends
 	go test -count=1 -run TestADay ./internal/hls -soak
 	tools/fuzz 30s
 
-unit: setup ## unit tests under the race detector, in random order
+unit: setup console-check ## unit tests under the race detector, in random order
 	go test -race -shuffle=on -timeout 15m $(UNIT)
 
 lint: setup vet console-check ## golangci-lint with .golangci.yml

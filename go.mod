@@ -2,6 +2,8 @@ module openivs
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/abema/go-mp4 v1.7.1 // indirect
 	github.com/alecthomas/kong v1.17.0 // indirect

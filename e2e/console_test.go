@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ivs"
+	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 )
 
 // A visitor goes through the console; see browser/console.mjs.
@@ -158,6 +160,64 @@ func TestTheConsoleKeepsToTheRightsOfItsKey(t *testing.T) {
 	v.clean()
 	v.do("open", "url", link) // in a browser that has no keys yet
 	v.do("has", "text", "the link was used before")
+}
+
+// TestTheConsoleKeepsHouse makes, changes and deletes things in the console, and
+// asks the API what became of them.
+func TestTheConsoleKeepsHouse(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t)
+	v := visit(t, s)
+	v.do("open", "url", s.At.Console+"#/restriction-policies") // a deep link survives the signing in
+	v.do("signIn", "keys", s.root(t))
+	v.do("press", "name", "Create restriction policy")
+	v.do("fill", "form", true, "label", "Name", "text", "here")
+	v.do("fill", "form", true, "label", "Countries", "text", "de, us")
+	v.do("press", "form", true, "name", "Create")
+	v.do("press", "role", "link", "name", "here")
+	v.do("press", "name", "Edit")
+	v.do("fill", "form", true, "label", "Origins", "text", "https://example.com")
+	v.do("press", "form", true, "name", "Save")
+	v.do("has", "text", "https://example.com")
+	v.do("reload") // keys live as long as the tab
+	v.do("has", "text", "DE, US")
+	policies, err := s.ivs.ListPlaybackRestrictionPolicies(t.Context(), &ivs.ListPlaybackRestrictionPoliciesInput{})
+	if err != nil || len(policies.PlaybackRestrictionPolicies) != 1 {
+		t.Fatalf("policies %s, %v", show(t, policies), err)
+	}
+	policy := policies.PlaybackRestrictionPolicies[0]
+	if !slices.Equal(policy.AllowedCountries, []string{"DE", "US"}) || !slices.Equal(policy.AllowedOrigins, []string{"https://example.com"}) || str(policy.Name) != "here" {
+		t.Errorf("the policy is %s", show(t, policy))
+	}
+
+	v.do("goto", "place", "#/recording-configurations")
+	v.do("press", "name", "Create recording configuration")
+	v.do("fill", "form", true, "label", "Bucket", "text", "no-such-bucket")
+	v.do("press", "form", true, "name", "Create")
+	v.do("has", "text", "no-such-bucket")
+
+	v.do("goto", "place", "#/channels/"+ch.arn[strings.LastIndexByte(ch.arn, '/')+1:])
+	v.do("press", "name", "Edit")
+	v.do("fill", "form", true, "label", "Name", "text", "not a name")
+	v.do("has", "text", "letters, digits, hyphens and underscores only")
+	v.do("fill", "form", true, "label", "Name", "text", "renamed")
+	v.do("choose", "form", true, "role", "radio", "name", "Basic")
+	v.do("press", "form", true, "name", "Save")
+	v.do("has", "text", "The channel was saved.")
+	got, err := s.ivs.GetChannel(t.Context(), &ivs.GetChannelInput{Arn: &ch.arn})
+	if err != nil || str(got.Channel.Name) != "renamed" || got.Channel.Type != types.ChannelTypeBasicChannelType || !got.Channel.InsecureIngest {
+		t.Errorf("the channel is %s, %v", show(t, got), err)
+	}
+	v.do("press", "name", "Delete")
+	v.do("press", "form", true, "name", "Delete channel")
+	v.do("has", "text", "The channel was deleted.")
+	v.do("has", "text", "No channels")
+	list, err := s.ivs.ListChannels(t.Context(), &ivs.ListChannelsInput{})
+	if err != nil || len(list.Channels) != 0 {
+		t.Errorf("channels %s, %v", show(t, list), err)
+	}
+	v.clean()
 }
 
 // TestEachScreenOfTheConsoleCanBeUsed holds every screen to the rules of axe, in

@@ -47,7 +47,7 @@ func (d *demo) show(ctx context.Context) error {
 	arn := aws.ToString(ch.Arn)
 	d.say("Live. Watch it in a browser: %s\n         or with: ffplay %s", d.server.At.Watch+arn[strings.LastIndexByte(arn, '/')+1:], aws.ToString(ch.PlaybackUrl))
 	if d.server.At.Console != "" {
-		fmt.Printf("         console: %s\n", d.server.At.Console)
+		fmt.Printf("         console: %s (signed in: %s console --data %s)\n", d.server.At.Console, d.program, d.server.Data)
 	}
 
 	d.say("Asking while it is live: aws ivs get-stream-session --channel-arn %s", aws.ToString(ch.Arn))

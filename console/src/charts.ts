@@ -25,11 +25,3 @@ export function attempts(fromMs: number, toMs: number): number[] {
 }
 
 export type Point = { x: Date; y: number }
-
-/** Cuts a series where nothing was measured, so that no line is drawn over it. */
-export function gaps(series: Point[], period: number): (Point | { x: Date; y: null })[] {
-  return series.flatMap((p, i) => {
-    const before = series[i - 1]
-    return before && p.x.getTime() - before.x.getTime() > 3 * period * 1000 ? [{ x: new Date(before.x.getTime() + period * 1000), y: null }, p] : [p]
-  })
-}

@@ -1,7 +1,9 @@
 // The texts of ID3 version 2.4 tags (id3.org, sections 3 and 4.2.6), as timed
-// metadata carries them: TXXX frames in UTF-8.
+// metadata carries them: TXXX frames in UTF-8, whose description says whose they are.
 
-/** Returns the values of the user-defined texts of a tag. */
+const owner = 'metadata.live-video.net' // of what PutMetadata sends (Amazon IVS player)
+
+/** Returns the metadata of a tag, without what the server itself puts beside it. */
 export function texts(tag: Uint8Array): string[] {
   const found: string[] = []
   if (tag.length < 10 || ascii(tag, 0, 3) !== 'ID3') return found
@@ -11,8 +13,8 @@ export function texts(tag: Uint8Array): string[] {
     const size = safe(tag, at + 4)
     const body = tag.subarray(at + 10, Math.min(at + 10 + size, end))
     if (id === 'TXXX' && body[0] === 3) {
-      const [, value = ''] = new TextDecoder().decode(body.subarray(1)).split('\0')
-      found.push(value)
+      const [description, value = ''] = new TextDecoder().decode(body.subarray(1)).split('\0')
+      if (description === owner) found.push(value)
     }
     if (size === 0) break
     at += 10 + size

@@ -32,6 +32,7 @@ let page
 let seen
 
 const button = (name) => page.getByRole('button', { name, exact: true })
+const within = (form) => (form ? page.getByRole('dialog') : page)
 const heading = (name) => page.getByRole('heading', { name })
 
 const commands = {
@@ -113,6 +114,19 @@ const commands = {
     await page.getByRole('link', { name: /^st-/ }).first().click()
     await page.getByText(text).first().waitFor()
     return page.locator('main').innerText()
+  },
+  // press, fill and choose act on what has a name, in the form that is open if any.
+  async press({ name, form, role = 'button' }) {
+    await within(form).getByRole(role, { name, exact: true }).first().click()
+  },
+  async fill({ label, text, form }) {
+    await within(form).getByRole('textbox', { name: label, exact: true }).fill(text)
+  },
+  async choose({ name, form, role = 'checkbox' }) {
+    await within(form).getByRole(role, { name }).check()
+  },
+  async reload() {
+    await page.reload()
   },
   async goto({ place }) {
     await page.evaluate((place) => (location.hash = place), place)

@@ -122,7 +122,7 @@ func (s *self) TemporaryKey(ctx context.Context, accessKey string, last time.Dur
 		k.Expires = by.Expires
 	}
 	err = s.a.db.CreateAccessKey(ctx, k)
-	return operator.Keys{ID: k.ID, Secret: string(k.Secret), Token: string(k.SessionToken), Expires: k.Expires.UTC()}, err
+	return operator.Keys{ID: k.ID, Secret: k.Secret, Token: k.SessionToken, Expires: k.Expires.UTC()}, err
 }
 
 // KeyState says in a word whether an access key works.

@@ -29,10 +29,10 @@ type Temporary interface {
 
 // Keys are what requests are signed with.
 type Keys struct {
-	ID      string    `json:"accessKeyId"`
-	Secret  string    `json:"secretAccessKey"`
-	Token   string    `json:"sessionToken"`
-	Expires time.Time `json:"expires"`
+	ID      string
+	Secret  ivs.Secret
+	Token   ivs.Secret
+	Expires time.Time
 }
 
 // links are those that nobody has used yet, by the hash of their codes.
@@ -106,7 +106,11 @@ func (h *Handler) useLink(x *exchange) (any, error) {
 	if !ok {
 		return nil, ivs.Errorf(ivs.Denied, "the link was used before, or is older than %v: run openivs console again", linkFor)
 	}
-	return h.Temporary.TemporaryKey(x.r.Context(), by.AccessKey, signedInFor)
+	k, err := h.Temporary.TemporaryKey(x.r.Context(), by.AccessKey, signedInFor)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"accessKeyId": k.ID, "secretAccessKey": string(k.Secret), "sessionToken": string(k.Token), "expires": k.Expires}, nil
 }
 
 // fromHere refuses who is on another machine, or may be: a proxy on this one

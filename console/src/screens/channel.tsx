@@ -76,7 +76,7 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
         {channel.name || id}
       </Header>
       {stream.error !== undefined && <Wrong error={stream.error} retry={stream.refresh} />}
-      <Grid gridDefinition={[{ colspan: { default: 12, m: 7 } }, { colspan: { default: 12, m: 5 } }]}>
+      <Grid gridDefinition={[{ colspan: { default: 12, s: 7 } }, { colspan: { default: 12, s: 5 } }]}>
         <Container header={<Header variant="h2">Live picture</Header>}>
           {live ? (
             <Preview key={live.streamId} playbackUrl={channel.playbackUrl ?? ''} authorized={channel.authorized ?? false} />

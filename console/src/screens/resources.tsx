@@ -15,6 +15,7 @@ import {
   DeletePlaybackKeyPairCommand, DeletePlaybackRestrictionPolicyCommand, DeleteRecordingConfigurationCommand, GetAdConfigurationCommand,
   GetPlaybackKeyPairCommand, GetPlaybackRestrictionPolicyCommand, GetRecordingConfigurationCommand, ImportPlaybackKeyPairCommand,
   ListAdConfigurationsCommand, ListPlaybackKeyPairsCommand, ListPlaybackRestrictionPoliciesCommand, ListRecordingConfigurationsCommand,
+  UpdateAdConfigurationCommand, UpdatePlaybackRestrictionPolicyCommand,
 } from '@aws-sdk/client-ivs'
 import { type ReactNode, useState } from 'react'
 import type { Api } from '../api'
@@ -46,7 +47,8 @@ type Kind<T extends Resource> = {
   remove: (api: Api, arn: string) => Promise<unknown>
   columns: { header: string; cell: (r: T) => ReactNode }[]
   facts: (r: T) => Fact[]
-  form: (close: (done: boolean) => void) => ReactNode
+  form: (close: (done: boolean) => void, now?: T) => ReactNode // makes one, or changes the one there is
+  changes?: boolean // one that is there can be changed
 }
 
 function Resources<T extends Resource>({ of, id }: { of: Kind<T>; id?: string }) {
@@ -91,17 +93,33 @@ function Many<T extends Resource>({ of }: { of: Kind<T> }) {
 function One<T extends Resource>({ of, id }: { of: Kind<T>; id: string }) {
   const { api, notify } = useSession()
   const [asking, setAsking] = useState(false)
+  const [changing, setChanging] = useState(false)
   const arn = arnOf(of.kind, id)
   const asked = useAsk(arn, () => of.get(api, arn))
   return (
     <Await asked={asked} what={`the ${of.one}`}>
       {(r) => (
         <SpaceBetween size="l">
-          <Header variant="h1" actions={<MayButton action={`ivs:Delete${of.noun}`} on={arn} onClick={() => setAsking(true)}>Delete</MayButton>}>{r.name || id}</Header>
+          <Header variant="h1" actions={
+            <SpaceBetween direction="horizontal" size="xs">
+              {of.changes && <MayButton action={`ivs:Update${of.noun}`} on={arn} onClick={() => setChanging(true)}>Edit</MayButton>}
+              <MayButton action={`ivs:Delete${of.noun}`} on={arn} onClick={() => setAsking(true)}>Delete</MayButton>
+            </SpaceBetween>
+          }>{r.name || id}</Header>
           <Container header={<Header variant="h2">Details</Header>}>
             <Facts items={[{ label: 'ARN', value: <Copy text={arn} name="the ARN" /> }, ...of.facts(r)]} />
           </Container>
           <TagsPanel arn={arn} tags={r.tags} changed={asked.refresh} />
+          {changing && (
+            <Modal visible size="medium" header={`Edit ${r.name || id}`} closeAriaLabel="Close" onDismiss={() => setChanging(false)}>
+              {of.form((done) => {
+                setChanging(false)
+                if (!done) return
+                asked.refresh()
+                notify(`The ${of.one} was saved.`)
+              }, r)}
+            </Modal>
+          )}
           {asking && (
             <Confirm title={`Delete ${r.name || id}?`} verb="Delete" act={() => of.remove(api, arn)} close={(done) => {
               setAsking(false)
@@ -191,7 +209,8 @@ export function Restrictions({ id }: { id?: string }) {
           { label: 'Origins', value: r.allowedOrigins?.join(', ') || 'All' },
           { label: 'Strict origins', value: r.enableStrictOriginEnforcement ? 'Segments too: who sends no origin is refused' : 'Off' },
         ],
-        form: (close) => <RestrictionForm close={close} />,
+        changes: true,
+        form: (close, now) => <RestrictionForm close={close} now={now} />,
       }}
     />
   )
@@ -200,16 +219,19 @@ export function Restrictions({ id }: { id?: string }) {
 /** Words between commas or spaces. */
 const words = (text: string) => text.split(/[\s,]+/).filter(Boolean)
 
-function RestrictionForm({ close }: { close: (done: boolean) => void }) {
+function RestrictionForm({ close, now }: { close: (done: boolean) => void; now?: Restriction }) {
   const { api } = useSession()
-  const [name, setName] = useState('')
-  const [countries, setCountries] = useState('')
-  const [origins, setOrigins] = useState('')
-  const [strict, setStrict] = useState(false)
+  const [name, setName] = useState(now?.name ?? '')
+  const [countries, setCountries] = useState(now?.allowedCountries?.join(', ') ?? '')
+  const [origins, setOrigins] = useState(now?.allowedOrigins?.join(', ') ?? '')
+  const [strict, setStrict] = useState(now?.enableStrictOriginEnforcement ?? false)
+  const save = async () => {
+    const input = { name, allowedCountries: words(countries).map((c) => c.toUpperCase()), allowedOrigins: words(origins), enableStrictOriginEnforcement: strict }
+    if (now) await api.ivs.send(new UpdatePlaybackRestrictionPolicyCommand({ ...input, arn: now.arn }))
+    else await api.ivs.send(new CreatePlaybackRestrictionPolicyCommand(input))
+  }
   return (
-    <Send verb="Create" close={close} valid={!nameTrouble(name)} act={() => api.ivs.send(new CreatePlaybackRestrictionPolicyCommand({
-      name, allowedCountries: words(countries).map((c) => c.toUpperCase()), allowedOrigins: words(origins), enableStrictOriginEnforcement: strict,
-    }))}>
+    <Send verb={now ? 'Save' : 'Create'} close={close} valid={!nameTrouble(name)} act={save}>
       <NameField name={name} change={setName} />
       <FormField label="Countries" description="Two letters each, such as DE, US. None: all. The server needs a GeoIP file to tell them apart.">
         <Input value={countries} onChange={({ detail }) => setCountries(detail.value)} />
@@ -276,14 +298,17 @@ function RecordingForm({ close }: { close: (done: boolean) => void }) {
   const [window, setWindow] = useState('0')
   const [thumbnails, setThumbnails] = useState('INTERVAL')
   const [interval, setInterval] = useState('60')
+  const [storage, setStorage] = useState<readonly string[]>(['SEQUENTIAL'])
+  const [resolution, setResolution] = useState('')
   const [renditions, setRenditions] = useState('ALL')
+  const [chosen, setChosen] = useState<readonly string[]>([])
   const modes = [{ value: 'INTERVAL', label: 'At an interval' }, { value: 'DISABLED', label: 'None' }]
-  const selections = [{ value: 'ALL', label: 'All' }, { value: 'NONE', label: 'The best one only' }]
+  const selections = [{ value: 'ALL', label: 'All' }, { value: 'NONE', label: 'None: thumbnails only' }, { value: 'CUSTOM', label: 'Some of them' }]
   return (
     <Send verb="Create" close={close} valid={!!bucket && !nameTrouble(name)} act={() => api.ivs.send(new CreateRecordingConfigurationCommand({
       name, destinationConfiguration: { s3: { bucketName: bucket } }, recordingReconnectWindowSeconds: Number(window),
-      thumbnailConfiguration: thumbnails === 'INTERVAL' ? { recordingMode: 'INTERVAL', targetIntervalSeconds: Number(interval) } : { recordingMode: 'DISABLED' },
-      renditionConfiguration: { renditionSelection: renditions as 'ALL' },
+      thumbnailConfiguration: thumbnails === 'INTERVAL' ? { recordingMode: 'INTERVAL', targetIntervalSeconds: Number(interval), storage: storage as 'LATEST'[], ...(resolution && { resolution: resolution as 'HD' }) } : { recordingMode: 'DISABLED' },
+      renditionConfiguration: { renditionSelection: renditions as 'ALL', ...(renditions === 'CUSTOM' && { renditions: chosen as 'HD'[] }) },
     }))}>
       <NameField name={name} change={setName} />
       <FormField label="Bucket" description="It has to be there, and the server has to be allowed to write to it.">
@@ -300,11 +325,37 @@ function RecordingForm({ close }: { close: (done: boolean) => void }) {
           <Input type="number" value={interval} onChange={({ detail }) => setInterval(detail.value)} />
         </FormField>
       )}
+      {thumbnails === 'INTERVAL' && (
+        <FormField label="Storage of thumbnails">
+          <Several of={['SEQUENTIAL', 'LATEST']} value={storage} change={setStorage} />
+        </FormField>
+      )}
+      {thumbnails === 'INTERVAL' && (
+        <FormField label="Size of thumbnails">
+          <Select options={sizes} selectedOption={sizes.find((m) => m.value === resolution)!} onChange={({ detail }) => setResolution(detail.selectedOption.value!)} />
+        </FormField>
+      )}
       <FormField label="Renditions">
         <Select options={selections} selectedOption={selections.find((m) => m.value === renditions)!} onChange={({ detail }) => setRenditions(detail.selectedOption.value!)} />
       </FormField>
+      {renditions === 'CUSTOM' && (
+        <FormField label="Which renditions">
+          <Several of={['FULL_HD', 'HD', 'SD', 'LOWEST_RESOLUTION']} value={chosen} change={setChosen} />
+        </FormField>
+      )}
     </Send>
   )
+}
+
+const sizes = [{ value: '', label: 'That of the picture' }, ...['FULL_HD', 'HD', 'SD', 'LOWEST_RESOLUTION'].map((value) => ({ value, label: value }))]
+
+/** Some of a few words. */
+function Several({ of, value, change }: { of: string[]; value: readonly string[]; change: (value: readonly string[]) => void }) {
+  return of.map((word) => (
+    <Checkbox key={word} checked={value.includes(word)} onChange={({ detail }) => change(detail.checked ? [...value, word] : value.filter((w) => w !== word))}>
+      {word}
+    </Checkbox>
+  ))
 }
 
 type Ad = Resource & { mediaTailorPlaybackConfigurations?: { playbackConfigurationArn?: string }[]; postRollConfiguration?: { enabled?: boolean; durationSeconds?: number } }
@@ -330,24 +381,40 @@ export function AdConfigurations({ id }: { id?: string }) {
           { label: 'Playback configurations', value: r.mediaTailorPlaybackConfigurations?.map((c) => c.playbackConfigurationArn).join(', ') },
           { label: 'Post-roll', value: r.postRollConfiguration?.enabled ? `${r.postRollConfiguration.durationSeconds} s` : 'Off' },
         ],
-        form: (close) => <AdForm close={close} />,
+        changes: true,
+        form: (close, now) => <AdForm close={close} now={now} />,
       }}
     />
   )
 }
 
-function AdForm({ close }: { close: (done: boolean) => void }) {
+function AdForm({ close, now }: { close: (done: boolean) => void; now?: Ad }) {
   const { api } = useSession()
-  const [name, setName] = useState('')
-  const [arns, setArns] = useState('')
+  const [name, setName] = useState(now?.name ?? '')
+  const [arns, setArns] = useState(now?.mediaTailorPlaybackConfigurations?.map((c) => c.playbackConfigurationArn).join('\n') ?? '')
+  const [post, setPost] = useState(now?.postRollConfiguration?.enabled ?? false)
+  const [seconds, setSeconds] = useState(String(now?.postRollConfiguration?.durationSeconds ?? 15))
+  const save = async () => {
+    const input = {
+      name,
+      mediaTailorPlaybackConfigurations: words(arns).map((playbackConfigurationArn) => ({ playbackConfigurationArn })),
+      postRollConfiguration: { enabled: post, durationSeconds: Number(seconds) },
+    }
+    if (now) await api.ivs.send(new UpdateAdConfigurationCommand({ ...input, arn: now.arn }))
+    else await api.ivs.send(new CreateAdConfigurationCommand(input))
+  }
   return (
-    <Send verb="Create" close={close} valid={words(arns).length > 0 && !nameTrouble(name)} act={() => api.ivs.send(new CreateAdConfigurationCommand({
-      name, mediaTailorPlaybackConfigurations: words(arns).map((playbackConfigurationArn) => ({ playbackConfigurationArn })),
-    }))}>
+    <Send verb={now ? 'Save' : 'Create'} close={close} valid={words(arns).length > 0 && !nameTrouble(name)} act={save}>
       <NameField name={name} change={setName} />
       <FormField label="Playback configurations" description={`1 to 3 ARNs, such as arn:aws:mediatailor:${region}:${account}:playbackConfiguration/NAME.`}>
         <Textarea rows={3} value={arns} onChange={({ detail }) => setArns(detail.value)} />
       </FormField>
+      <Checkbox checked={post} onChange={({ detail }) => setPost(detail.checked)} description="An ad break when the stream ends.">Post-roll</Checkbox>
+      {post && (
+        <FormField label="Seconds of the post-roll" description="1 to 300.">
+          <Input type="number" value={seconds} onChange={({ detail }) => setSeconds(detail.value)} />
+        </FormField>
+      )}
     </Send>
   )
 }

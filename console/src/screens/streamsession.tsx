@@ -239,7 +239,7 @@ function Charts({ channel, session: s }: { channel: string; session: StreamSessi
         </Header>
       }
     >
-      <Grid gridDefinition={metrics.map(() => ({ colspan: { default: 12, m: 6 } }))}>
+      <Grid gridDefinition={metrics.map(() => ({ colspan: { default: 12, s: 6 } }))}>
         {metrics.map((m) => (
           <Chart
             key={m.name}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -84,11 +85,20 @@ func (s *running) root(t *testing.T) []string {
 }
 
 // TestTheConsoleTellsTheWholeStory goes the way of somebody new: sign in, create a
-// channel, publish, watch, send metadata, stop, read what the session was, and
-// what went wrong with another.
+// channel, publish, watch, send metadata, insert an ad break, stop, read what the
+// session was, and what went wrong with another.
 func TestTheConsoleTellsTheWholeStory(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
+	_, err := s.ivs.CreateAdConfiguration(t.Context(), &ivs.CreateAdConfigurationInput{
+		Name: aws.String("ads"),
+		MediaTailorPlaybackConfigurations: []types.MediaTailorPlaybackConfiguration{
+			{PlaybackConfigurationArn: aws.String("arn:aws:mediatailor:" + s.At.Region + ":" + s.At.Account + ":playbackConfiguration/ads")},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	v := visit(t, s)
 	v.do("open", "url", s.At.Console)
 	v.do("signIn", "keys", s.root(t))
@@ -105,16 +115,26 @@ func TestTheConsoleTellsTheWholeStory(t *testing.T) {
 		t.Errorf("the console says that the picture is %v behind live (%v)", latency, err)
 	}
 	v.do("metadata", "text", `{"question": 7}`)
+	v.do("press", "name", "Insert ad break")
+	v.do("has", "text", "The ad break was inserted.")
 	v.do("stop")
 	enc.left(overIn)
 	text := v.do("session", "text", "Session Ended")
 	for _, want := range []string{
 		"320 × 180", "Session Created", "Stream Start", "The stream is live: there are segments that viewers can play.",
-		"mp4a.40.2", "studio=one", "Frame rate", "Keyframe interval", "One point for each second",
+		"Ad Break Inserted", "mp4a.40.2", "studio=one", "Frame rate", "Keyframe interval", "One point for each second",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page of the session does not say %q", want)
 		}
+	}
+
+	var saved struct {
+		StreamID string `json:"streamId"`
+		Channel  struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(v.do("saved")), &saved); err != nil || !strings.Contains(text, saved.StreamID) || saved.Channel.Name != "story" {
+		t.Errorf("the saved session is %+v, %v", saved, err)
 	}
 
 	ch := s.channel(t)
@@ -265,6 +285,39 @@ func TestEachScreenOfTheConsoleCanBeUsed(t *testing.T) {
 	}
 	v.clean()
 	enc.quit()
+}
+
+// TestTheConsoleComesAPageAtATime lists many channels: what it asks for does not
+// grow with them.
+func TestTheConsoleComesAPageAtATime(t *testing.T) {
+	t.Parallel()
+	many, quota := 230, "5000"
+	if *soak {
+		many, quota = 10_000, "20000"
+	}
+	s := serve(t, "--quota-channels", quota)
+	for i := range many {
+		if _, err := s.ivs.CreateChannel(t.Context(), &ivs.CreateChannelInput{Name: aws.String(fmt.Sprintf("c-%05d", i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := visit(t, s)
+	v.do("open", "url", s.At.Console)
+	v.do("signIn", "keys", s.root(t))
+	v.do("has", "text", "(100+)")
+	v.do("press", "name", "Next page")
+	v.do("has", "text", "(100+)")
+	last := fmt.Sprintf("c-%05d", many-1)
+	v.do("fill", "label", "Find channels", "text", last)
+	v.do("press", "name", "Look for the name “"+last+"” among all channels")
+	if n := v.do("rows", "text", last); n != "1" {
+		t.Errorf("%s channels have the name %s", n, last)
+	}
+	var seen struct{ Requests int }
+	if err := json.Unmarshal([]byte(v.do("report")), &seen); err != nil || seen.Requests > 40 {
+		t.Errorf("%d requests were sent, %v", seen.Requests, err)
+	}
+	v.clean()
 }
 
 // TestTheConsoleIsSmall holds the first page to its size.

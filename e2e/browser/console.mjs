@@ -71,6 +71,8 @@ const commands = {
     await form.getByRole('button', { name: 'Add a tag' }).click()
     await form.getByRole('textbox', { name: 'Key' }).fill('studio')
     await form.getByRole('textbox', { name: 'Value' }).fill('one')
+    await form.getByRole('button', { name: 'Ad configuration' }).click()
+    await page.getByRole('option', { name: 'ads' }).click()
     await form.getByRole('button', { name: 'Create channel' }).click()
     await heading(name).waitFor()
     await page.getByText('The channel is offline. Point an encoder').waitFor()
@@ -103,6 +105,10 @@ const commands = {
     await button('Send metadata').click()
     await page.getByRole('log').getByText(text).waitFor()
   },
+  async saved() {
+    const [download] = await Promise.all([page.waitForEvent('download'), button('Export JSON').click()])
+    return readFile(await download.path(), 'utf8')
+  },
   async stop() {
     await button('Stop stream').first().click()
     await page.getByRole('dialog').getByRole('button', { name: 'Stop stream' }).click()
@@ -120,7 +126,8 @@ const commands = {
     await within(form).getByRole(role, { name, exact: true }).first().click()
   },
   async fill({ label, text, form }) {
-    await within(form).getByRole('textbox', { name: label, exact: true }).fill(text)
+    const name = { name: label, exact: true }
+    await within(form).getByRole('textbox', name).or(within(form).getByRole('searchbox', name)).fill(text)
   },
   async choose({ name, form, role = 'checkbox' }) {
     await within(form).getByRole(role, { name }).check()
@@ -154,6 +161,11 @@ const commands = {
   },
   async shoot({ path }) {
     await page.screenshot({ path })
+  },
+  // rows says how many a list shows, when it has the first of them.
+  async rows({ text }) {
+    await page.getByRole('link', { name: text, exact: true }).waitFor()
+    return String(await page.locator('main tbody tr').count())
   },
   async count({ ms }) {
     const before = seen.requests

@@ -24,7 +24,9 @@ export function Listing<T>({ title, what, columns, load, id, text, actions, empt
   tools?: (filter: string, shown: T[]) => ReactNode
   about?: string
 }) {
-  const [tokens, setTokens] = useState<(string | undefined)[]>([undefined])
+  const [pages, setPages] = useState<{ of: string; tokens: (string | undefined)[] }>({ of: id, tokens: [undefined] })
+  const tokens = pages.of === id ? pages.tokens : [undefined] // pages of another list are none of this one
+  const setTokens = (tokens: (string | undefined)[]) => setPages({ of: id, tokens })
   const [filter, setFilter] = useState('')
   const at = tokens.length - 1
   const asked = useAsk(`${id} ${tokens[at] ?? ''}`, () => load(tokens[at]), { channel })

@@ -272,11 +272,19 @@ func TestEachScreenOfTheConsoleCanBeUsed(t *testing.T) {
 			continue
 		}
 		v.do("open", "url", s.At.Console, "dark", screen.dark, "width", screen.width)
-		v.do("signIn", "keys", s.root(t))
-		for _, p := range places {
-			if wrong := v.do("look", "place", p[0], "heading", p[1]); wrong != "" {
+		look := func(pairs ...any) {
+			t.Helper()
+			if wrong := v.do("look", pairs...); wrong != "" {
 				t.Errorf("%s: %s", screen.name, wrong)
 			}
+		}
+		look("heading", "Sign in to openivs")
+		v.do("signIn", "keys", s.root(t))
+		v.do("press", "name", "Create channel")
+		look("heading", "Create a channel")
+		v.do("press", "form", true, "name", "Cancel")
+		for _, p := range places {
+			look("place", p[0], "heading", p[1])
 			if shots != "" {
 				name := strings.NewReplacer("#/", "", "/"+id, "-one", "/"+session, "-one", "/", "-").Replace(p[0])
 				v.do("shoot", "path", filepath.Join(shots, name+"-"+screen.name+".png"))

@@ -146,9 +146,10 @@ const commands = {
     await page.getByText('This key may not').filter({ visible: true }).first().waitFor()
     await page.mouse.move(0, 0)
   },
-  // look holds a place of the console to axe's rules, and to the width of the screen.
+  // look holds a place of the console, or what is there, to axe's rules and to the
+  // width of the screen.
   async look({ place, heading: title }) {
-    await page.evaluate((place) => (location.hash = place), place)
+    if (place) await page.evaluate((place) => (location.hash = place), place)
     await heading(title).first().waitFor()
     await page.waitForFunction(() => !/Loading|Asking whether/.test(document.querySelector('main')?.innerText ?? 'Loading'))
     await page.evaluate(axe)
@@ -157,7 +158,7 @@ const commands = {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     const said = bad.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 300)).join(' | ')}`)
     if (wide > 1) said.push(`it is ${wide} pixels wider than the screen`)
-    return said.map((s) => `${place}: ${s}`).join('\n')
+    return said.map((s) => `${title}: ${s}`).join('\n')
   },
   async shoot({ path }) {
     await page.screenshot({ path })

@@ -9,6 +9,8 @@ import { type ReactNode, useState } from 'react'
 import { useAsk } from '../session'
 import { Wrong } from './basics'
 
+const narrowest = 120 // pixels of a column: on a small screen the table is scrolled
+
 export type Page<T> = { items: T[]; next?: string }
 
 export function Listing<T>({ title, what, columns, load, id, text, actions, empty, channel, tools, about }: {
@@ -48,7 +50,7 @@ export function Listing<T>({ title, what, columns, load, id, text, actions, empt
         stickyHeader
         wrapLines
         items={shown}
-        columnDefinitions={columns}
+        columnDefinitions={columns.map((c) => ({ minWidth: narrowest, ...c }))}
         loading={asked.loading}
         loadingText={`Loading ${what}…`}
         empty={none}

@@ -31,8 +31,10 @@ type self struct {
 	looked time.Time
 }
 
-// lookAgain is how old findings of the doctor may be.
-const lookAgain = time.Minute
+const (
+	lookAgain   = time.Minute      // how old findings of the doctor may be
+	doctorLimit = 30 * time.Second // for it to look
+)
 
 // Describe says what the server tells of itself: its version, and what its doctor
 // finds. It is called before Run.
@@ -76,6 +78,9 @@ func (s *self) Findings(ctx context.Context) ([]operator.Finding, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.looked.IsZero() || time.Since(s.looked) > lookAgain {
+		// What it finds is for whoever asks next, too: that one may leave is no finding.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), doctorLimit)
+		defer cancel()
 		s.found, s.looked = s.doctor(ctx), time.Now()
 	}
 	return s.found, nil

@@ -9,7 +9,7 @@ import { type ReactNode, useState } from 'react'
 import { useAsk } from '../session'
 import { Wrong } from './basics'
 
-const narrowest = 120 // pixels of a column: on a small screen the table is scrolled
+const narrowest = 150 // pixels of a column: on a small screen the table is scrolled
 
 export type Page<T> = { items: T[]; next?: string }
 

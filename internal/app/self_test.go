@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"openivs/internal/config"
+	"openivs/internal/ivs"
+	"openivs/internal/operator"
+)
+
+func TestAKeyOfALinkMayDoWhatItsMakerMayAndDoesNotOutliveIt(t *testing.T) {
+	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	a, err := New(ctx, cfg, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.stop(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	maker, err := Grant{Name: "desk", Policies: []string{"IVSReadOnlyAccess"}, For: time.Hour}.key(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.db.CreateAccessKey(ctx, maker); err != nil {
+		t.Fatal(err)
+	}
+	given, err := a.self.TemporaryKey(ctx, maker.ID, 12*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := a.db.AccessKey(ctx, given.ID)
+	if err != nil || !slices.Equal(k.Policies, maker.Policies) || k.Name != "desk" || k.Expires.After(maker.Expires) || k.SessionToken == "" || k.Secret != given.Secret {
+		t.Errorf("the key is %+v, %v", k, err)
+	}
+	if err := a.db.DisableAccessKey(ctx, maker.ID, true, keepOne(true)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.self.TemporaryKey(ctx, maker.ID, time.Hour); ivs.CodeOf(err) != ivs.Denied {
+		t.Errorf("a key that is disabled makes another: %v", err)
+	}
+}
+
+func TestTheDoctorIsNotAskedAgainWithinAMinute(t *testing.T) {
+	asked := 0
+	s := &self{doctor: func(context.Context) []operator.Finding {
+		asked++
+		return []operator.Finding{{Grade: "ok", What: "disk"}}
+	}}
+	for range 3 {
+		found, err := s.Findings(t.Context())
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%v, %v", found, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the doctor was asked %d times", asked)
+	}
+}

@@ -19,8 +19,10 @@ import (
 	"sync"
 	"time"
 
+	"openivs/internal/certificate"
 	"openivs/internal/config"
 	"openivs/internal/control"
+	"openivs/internal/durable"
 	"openivs/internal/event"
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ingest/srt"
@@ -74,7 +76,7 @@ type App struct {
 	web          *web
 	http         *http.Server
 	self         *self
-	own          *selfSigned // nil: the operator gives the certificate
+	own          *certificate.SelfSigned // nil: the operator gives the certificate
 
 	isReady chan struct{}
 	steps   steps // what stopping undoes
@@ -147,15 +149,15 @@ func (a *App) certify(context.Context) error {
 	cert, key := a.cfg.TLSCert, a.cfg.TLSKey
 	clients := filepath.Join(a.cfg.Data, authorityName)
 	if cert == "" {
-		a.own = &selfSigned{dir: filepath.Join(a.cfg.Data, tlsName), hosts: certificateHosts(a.cfg.PublicHost)}
+		a.own = &certificate.SelfSigned{Dir: filepath.Join(a.cfg.Data, tlsName), Hosts: certificateHosts(a.cfg.PublicHost)}
 		if err := a.renew(); err != nil {
 			return err
 		}
-		cert, key = a.own.certFile(), a.own.keyFile()
+		cert, key = a.own.CertFile(), a.own.KeyFile()
 	} else if err := os.Remove(clients); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	pair, err := loadKeyPair(cert, key, a.log)
+	pair, err := certificate.Load(cert, key, a.log)
 	if err != nil {
 		return err
 	}
@@ -168,18 +170,18 @@ func (a *App) certify(context.Context) error {
 
 // renew keeps the certificate of our own good, and what clients need to trust it.
 func (a *App) renew() error {
-	renewed, err := a.own.ensure(time.Now())
+	renewed, err := a.own.Ensure(time.Now())
 	if err != nil {
 		return fmt.Errorf("make a certificate: %w", err)
 	}
 	if renewed {
-		a.log.Info("self-signed certificate made", "file", a.own.certFile())
+		a.log.Info("self-signed certificate made", "file", a.own.CertFile())
 	}
-	authority, err := os.ReadFile(a.own.authorityFile())
+	authority, err := os.ReadFile(a.own.AuthorityFile())
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(a.cfg.Data, authorityName), public, authority)
+	return durable.WriteFile(filepath.Join(a.cfg.Data, authorityName), durable.Public, authority)
 }
 
 // certificateHosts returns all that a certificate of our own is for.

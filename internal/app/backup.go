@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"openivs/internal/config"
+	"openivs/internal/durable"
 	"openivs/internal/seal"
 	"openivs/internal/store"
 )
@@ -105,12 +106,12 @@ func backup(ctx context.Context, cfg *config.Config, db *store.DB, target string
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(target, manifestName), private, append(body, '\n'))
+	return durable.WriteFile(filepath.Join(target, manifestName), durable.Private, append(body, '\n'))
 }
 
 // emptyFolder makes a folder, or finds that it is there and empty.
 func emptyFolder(path string) error {
-	if err := os.MkdirAll(path, folder); err != nil {
+	if err := os.MkdirAll(path, durable.Folder); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(path)
@@ -120,12 +121,12 @@ func emptyFolder(path string) error {
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty: name a directory that is empty or not there", path)
 	}
-	return os.Chmod(path, folder)
+	return os.Chmod(path, durable.Folder)
 }
 
 // saveAs writes a file that is not there yet and says what it wrote.
 func saveAs(path string, write func(io.Writer) error) (f manifestFile, err error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, durable.Private)
 	if err != nil {
 		return f, err
 	}
@@ -150,7 +151,7 @@ func copyFile(to, from string) (f manifestFile, err error) {
 		return f, err
 	}
 	defer source.Close() // nothing was written to it
-	if err := os.MkdirAll(filepath.Dir(to), folder); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), durable.Folder); err != nil {
 		return f, err
 	}
 	return saveAs(to, func(w io.Writer) error {
@@ -225,15 +226,15 @@ func restore(ctx context.Context, cfg *config.Config, source string, m manifest,
 func nothingThere(cfg *config.Config, m manifest) error {
 	names := append(kept(), databaseName)
 	for _, name := range names {
-		if path := filepath.Join(cfg.Data, name); exists(path) {
+		if path := filepath.Join(cfg.Data, name); durable.Exists(path) {
 			return fmt.Errorf("%s is there already: restore into a new data directory", path)
 		}
 	}
 	key := MasterKeyFile(cfg)
-	if m.MasterKey && exists(key) {
+	if m.MasterKey && durable.Exists(key) {
 		return fmt.Errorf("%s is there already and the backup has a master key of its own: move it away", key)
 	}
-	if !m.MasterKey && !exists(key) {
+	if !m.MasterKey && !durable.Exists(key) {
 		return fmt.Errorf("the backup was made without its master key: name the file that has it with --master-key-file")
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"openivs/internal/access"
+	"openivs/internal/durable"
 	"openivs/internal/ivs"
 	"openivs/internal/store"
 )
@@ -25,7 +26,7 @@ const (
 func writeCredentials(data, id string, secret ivs.Secret) error {
 	body := fmt.Sprintf("# Written by openivs. Use it with AWS_SHARED_CREDENTIALS_FILE and AWS_PROFILE=%s.\n"+
 		"[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n", profile, profile, id, string(secret))
-	return writeFile(filepath.Join(data, credentialsName), private, []byte(body))
+	return durable.WriteFile(filepath.Join(data, credentialsName), durable.Private, []byte(body))
 }
 
 // ReadCredentials returns the access key that the first start left in a data

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"openivs/internal/config"
+	"openivs/internal/durable"
 	"openivs/internal/ivs"
 	"openivs/internal/lock"
 	"openivs/internal/seal"
@@ -30,7 +31,7 @@ const (
 // or "" if the server has a certificate from elsewhere.
 func AuthorityFile(data string) string {
 	path, err := filepath.Abs(filepath.Join(data, authorityName))
-	if err != nil || !exists(path) {
+	if err != nil || !durable.Exists(path) {
 		return ""
 	}
 	return path
@@ -55,7 +56,7 @@ func MasterKeyFile(cfg *config.Config) string {
 // lockData makes the data directory if it is not there and takes its lock,
 // before anything in it is changed.
 func lockData(data string, log *slog.Logger) (*lock.Lock, error) {
-	if err := os.MkdirAll(data, folder); err != nil {
+	if err := os.MkdirAll(data, durable.Folder); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w; choose another with --data", err)
 	}
 	held, err := lock.Dir(data)
@@ -72,13 +73,13 @@ func lockData(data string, log *slog.Logger) (*lock.Lock, error) {
 // start makes. A key that was made in vain is taken away again.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.DB, *seal.Key, error) {
 	file := MasterKeyFile(cfg)
-	if exists(file + nextKey) {
+	if durable.Exists(file + nextKey) {
 		if db, key, err := openRekeyed(ctx, cfg, log); err == nil {
 			return db, key, nil
 		}
 	}
-	fresh := !exists(file)
-	if fresh && cfg.Database == config.SQLite && exists(DatabaseURL(cfg)) {
+	fresh := !durable.Exists(file)
+	if fresh && cfg.Database == config.SQLite && durable.Exists(DatabaseURL(cfg)) {
 		return nil, nil, fmt.Errorf("the master key %s is missing, and the database %s cannot be read without it: put its copy back, "+
 			"or restore a backup", file, DatabaseURL(cfg))
 	}

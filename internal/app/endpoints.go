@@ -14,6 +14,7 @@ import (
 
 	"openivs/internal/config"
 	"openivs/internal/console"
+	"openivs/internal/durable"
 	"openivs/internal/lock"
 	"openivs/internal/player"
 )
@@ -116,7 +117,7 @@ func (e Endpoints) write(data string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(data, endpointsName), private, append(body, '\n'))
+	return durable.WriteFile(filepath.Join(data, endpointsName), durable.Private, append(body, '\n'))
 }
 
 // ErrNotRunning says that no server that is ready uses a data directory, whatever

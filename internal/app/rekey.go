@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"openivs/internal/config"
+	"openivs/internal/durable"
 	"openivs/internal/seal"
 	"openivs/internal/store"
 )
@@ -73,5 +74,5 @@ func takeNextKey(file string) error {
 	if err := os.Rename(file+nextKey, file); err != nil {
 		return fmt.Errorf("put the new master key in place: %w", err)
 	}
-	return syncFolder(filepath.Dir(file))
+	return durable.SyncFolder(filepath.Dir(file))
 }

@@ -165,7 +165,7 @@ func (a *App) closePlayback(ctx context.Context) error {
 
 // keepCertificate renews the certificate of our own while the server runs.
 func (a *App) keepCertificate(ctx context.Context) {
-	daily := time.NewTicker(day)
+	daily := time.NewTicker(24 * time.Hour)
 	defer daily.Stop()
 	for {
 		select {

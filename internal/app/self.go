@@ -49,7 +49,7 @@ func (s *self) About(context.Context) (operator.About, error) {
 		Version: s.version, Region: a.cfg.Region, Account: a.cfg.Account, Started: s.started.UTC(), Now: time.Now().UTC(),
 		Database: "PostgreSQL",
 		Endpoints: map[string]string{
-			"api": a.where.API, "rtmp": a.where.RTMP, "rtmps": a.where.RTMPS, "playback": a.where.Playback, "watch": a.where.Watch, "console": a.where.Console,
+			"api": a.where.API, "rtmp": a.where.RTMP, "rtmps": a.where.RTMPS, "srt": a.where.SRT, "playback": a.where.Playback, "watch": a.where.Watch, "console": a.where.Console,
 		},
 		Streams: operator.Used{Most: a.cfg.Quotas.ConcurrentStreams},
 		Viewers: operator.Used{Most: a.cfg.MaxViewers},

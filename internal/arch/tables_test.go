@@ -29,6 +29,8 @@ var may = map[string][]string{
 	"internal/player":       {},
 	"internal/blob/disk":    {},
 	"internal/blob/s3":      {},
+	"internal/certificate":  {"internal/durable"},
+	"internal/durable":      {},
 	"internal/rotate":       {},
 	"internal/seal":         {},
 	"internal/sigv4":        {},

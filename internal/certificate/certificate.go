@@ -1,4 +1,6 @@
-package app
+// Package certificate keeps the certificate that the server shows: one of its own, or
+// the operator's.
+package certificate
 
 import (
 	"crypto"
@@ -17,6 +19,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"openivs/internal/durable"
 )
 
 const (
@@ -26,52 +30,57 @@ const (
 	renewBefore   = serverLife / 3
 )
 
-// selfSigned keeps the server's certificate where the operator gives none: an
+// SelfSigned keeps the server's certificate where the operator gives none: an
 // authority of our own, that clients can be told to trust, and a certificate
 // signed by it.
-type selfSigned struct {
-	dir   string   // where authority and certificate are kept
-	hosts []string // names and addresses the certificate is for
+type SelfSigned struct {
+	Dir   string   // where authority and certificate are kept
+	Hosts []string // names and addresses the certificate is for
 }
 
-func (s selfSigned) path(name string) string { return filepath.Join(s.dir, name) }
+func (s SelfSigned) path(name string) string { return filepath.Join(s.Dir, name) }
 
-func (s selfSigned) authorityFile() string { return s.path("ca.pem") }
-func (s selfSigned) certFile() string      { return s.path("server.pem") }
-func (s selfSigned) keyFile() string       { return s.path("server.key") }
+// AuthorityFile is the certificate that clients may be told to trust.
+func (s SelfSigned) AuthorityFile() string { return s.path("ca.pem") }
 
-// ensure makes what is missing, about to run out or for other hosts, and
+// CertFile is the certificate, with the authority's.
+func (s SelfSigned) CertFile() string { return s.path("server.pem") }
+
+// KeyFile is its key.
+func (s SelfSigned) KeyFile() string { return s.path("server.key") }
+
+// Ensure makes what is missing, about to run out or for other hosts, and
 // reports whether it wrote a new certificate.
-func (s selfSigned) ensure(now time.Time) (renewed bool, err error) {
-	if err := os.MkdirAll(s.dir, folder); err != nil {
+func (s SelfSigned) Ensure(now time.Time) (renewed bool, err error) {
+	if err := os.MkdirAll(s.Dir, durable.Folder); err != nil {
 		return false, err
 	}
 	authority, key, err := s.authority(now)
 	if err != nil {
 		return false, err
 	}
-	cert, err := readCertificate(s.certFile())
+	cert, err := readCertificate(s.CertFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if err == nil && s.serves(cert, authority, now) && exists(s.keyFile()) {
+	if err == nil && s.serves(cert, authority, now) && durable.Exists(s.KeyFile()) {
 		return false, nil
 	}
 	return true, s.issue(authority, key, now)
 }
 
 // serves reports whether a certificate will do for some time.
-func (s selfSigned) serves(cert, authority *x509.Certificate, now time.Time) bool {
+func (s SelfSigned) serves(cert, authority *x509.Certificate, now time.Time) bool {
 	if now.Before(cert.NotBefore) || now.Add(renewBefore).After(cert.NotAfter) || cert.CheckSignatureFrom(authority) != nil {
 		return false
 	}
-	return !slices.ContainsFunc(s.hosts, func(h string) bool { return cert.VerifyHostname(h) != nil })
+	return !slices.ContainsFunc(s.Hosts, func(h string) bool { return cert.VerifyHostname(h) != nil })
 }
 
 // authority returns the authority that is kept, or a new one if there is none
 // or it would not outlive a new certificate.
-func (s selfSigned) authority(now time.Time) (*x509.Certificate, crypto.Signer, error) {
-	cert, err := readCertificate(s.authorityFile())
+func (s SelfSigned) authority(now time.Time) (*x509.Certificate, crypto.Signer, error) {
+	cert, err := readCertificate(s.AuthorityFile())
 	if err == nil && now.Add(serverLife).Before(cert.NotAfter) {
 		key, err := readKey(s.path("ca.key"))
 		if err != nil {
@@ -106,11 +115,11 @@ func (s selfSigned) authority(now time.Time) (*x509.Certificate, crypto.Signer, 
 	if err := writeKey(s.path("ca.key"), key); err != nil {
 		return nil, nil, err
 	}
-	return cert, key, writeFile(s.authorityFile(), public, certificatePEM(der))
+	return cert, key, durable.WriteFile(s.AuthorityFile(), durable.Public, certificatePEM(der))
 }
 
 // issue writes a new certificate for hosts and its key.
-func (s selfSigned) issue(authority *x509.Certificate, signer crypto.Signer, now time.Time) error {
+func (s SelfSigned) issue(authority *x509.Certificate, signer crypto.Signer, now time.Time) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -123,7 +132,7 @@ func (s selfSigned) issue(authority *x509.Certificate, signer crypto.Signer, now
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	for _, h := range s.hosts {
+	for _, h := range s.Hosts {
 		if ip, err := netip.ParseAddr(h); err == nil {
 			template.IPAddresses = append(template.IPAddresses, ip.WithZone("").AsSlice())
 		} else {
@@ -134,10 +143,10 @@ func (s selfSigned) issue(authority *x509.Certificate, signer crypto.Signer, now
 	if err != nil {
 		return err
 	}
-	if err := writeKey(s.keyFile(), key); err != nil {
+	if err := writeKey(s.KeyFile(), key); err != nil {
 		return err
 	}
-	return writeFile(s.certFile(), public, append(certificatePEM(der), certificatePEM(authority.Raw)...))
+	return durable.WriteFile(s.CertFile(), durable.Public, append(certificatePEM(der), certificatePEM(authority.Raw)...))
 }
 
 // serial returns a certificate's number: 128 random bits (CA/Browser Forum
@@ -158,7 +167,7 @@ func writeKey(path string, key crypto.Signer) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(path, private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return durable.WriteFile(path, durable.Private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 func readCertificate(path string) (*x509.Certificate, error) {
@@ -195,9 +204,4 @@ func readKey(path string) (crypto.Signer, error) {
 		return nil, fmt.Errorf("%s holds a key that cannot sign", path)
 	}
 	return signer, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -1,4 +1,4 @@
-package app
+package certificate
 
 import (
 	"crypto/tls"
@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A keyPair is the certificate in force, read again from its files when they
+// A Pair is the certificate in force, read again from its files when they
 // change. A new pair that does not work leaves the old one in force.
-type keyPair struct {
+type Pair struct {
 	cert, key string // files
 	log       *slog.Logger
 
@@ -41,9 +41,9 @@ func stampOf(path string) (stamp, error) {
 // lookEvery is how often, at most, a handshake looks at the files.
 const lookEvery = time.Second
 
-// loadKeyPair reads a pair that has to work.
-func loadKeyPair(cert, key string, log *slog.Logger) (*keyPair, error) {
-	p := &keyPair{cert: cert, key: key, log: log}
+// Load reads a pair that has to work.
+func Load(cert, key string, log *slog.Logger) (*Pair, error) {
+	p := &Pair{cert: cert, key: key, log: log}
 	if err := p.reload(); err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func loadKeyPair(cert, key string, log *slog.Logger) (*keyPair, error) {
 }
 
 // GetCertificate is for a tls.Config.
-func (p *keyPair) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (p *Pair) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	last, now := p.looked.Load(), time.Now().UnixNano()
 	if now-last >= int64(lookEvery) && p.looked.CompareAndSwap(last, now) {
 		if err := p.reload(); err != nil {
@@ -63,7 +63,7 @@ func (p *keyPair) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // reload reads the pair if its files are not what they were.
-func (p *keyPair) reload() error {
+func (p *Pair) reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var now [2]stamp

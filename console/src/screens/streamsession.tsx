@@ -52,11 +52,41 @@ function Shown({ channel, session: s }: { channel: string; session: StreamSessio
           ]}
         />
       </Container>
+      <Health channel={channel} stream={s.streamId ?? ''} />
       <Charts channel={channel} session={s} />
       <Tracks session={s} />
       <Timeline events={events} begin={begin} />
       <Snapshot session={s} />
     </SpaceBetween>
+  )
+}
+
+type Cause = { code: string; first: string; last: string; seconds: number; text: string; remedy: string }
+
+function Health({ channel, stream }: { channel: string; stream: string }) {
+  const { api } = useSession()
+  const asked = useAsk('health ' + stream, () => api.ask<{ causes: Cause[] }>('GET', `channels/${channel}/sessions/${stream}/health`), { channel: arnOf('channel', channel) })
+  return (
+    <Container header={<Header variant="h2" description="What viewers may have noticed, measured on what arrived.">Health</Header>}>
+      <Await asked={asked} what="the health of the session">
+        {({ causes }) =>
+          causes.length === 0 ? (
+            <StatusIndicator type="success">Nothing that viewers would notice was found.</StatusIndicator>
+          ) : (
+            <SpaceBetween size="m">
+              {causes.map((c) => (
+                <div key={c.code}>
+                  <StatusIndicator type="warning">{c.code}</StatusIndicator>
+                  <Box>{c.text}</Box>
+                  <Box variant="strong">{c.remedy}</Box>
+                  <Box color="text-body-secondary">In {c.seconds} s, from {moment(new Date(c.first))} to {moment(new Date(c.last))}.</Box>
+                </div>
+              ))}
+            </SpaceBetween>
+          )
+        }
+      </Await>
+    </Container>
   )
 }
 

@@ -70,6 +70,8 @@ func (s *Server) serve(ctx context.Context, ln *Listener, req gosrt.ConnRequest)
 		req.Reject(gosrt.REJX_OVERLOAD)
 		return
 	}
+	said := ln.farewells.expect(req.SocketId()) // a peer may leave as soon as it is accepted
+	defer ln.farewells.forget(req.SocketId())
 	var c *conn
 	err := s.protect(func() (err error) {
 		defer s.waiting.Release(from, 1)
@@ -84,8 +86,7 @@ func (s *Server) serve(ctx context.Context, ln *Listener, req gosrt.ConnRequest)
 		return
 	}
 	defer closeConn(c.nc)
-	c.said = ln.farewells.expect(req.SocketId())
-	defer ln.farewells.forget(req.SocketId())
+	c.said = said
 	err = s.protect(func() error { return c.run(ctx) })
 	c.pub.End(err)
 	s.log().Debug("SRT connection ended", "remote", req.RemoteAddr().String(), "err", err,

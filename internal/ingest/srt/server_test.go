@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,6 +78,7 @@ func door(t *testing.T, s *Server) (address string, g *gate) {
 	t.Helper()
 	g = &gate{pubs: make(chan *publication, 8)}
 	s.Gate = g
+	s.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	ln, err := Listen("127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -243,5 +246,36 @@ func TestRepeatedRefusalsAreNotLogged(t *testing.T) {
 	}
 	if len(q.last) > maxQuiet {
 		t.Errorf("%d are remembered", len(q.last))
+	}
+}
+
+// TestConnectionsLeaveNothingBehind has publishers come and go, let in and not.
+func TestConnectionsLeaveNothingBehind(t *testing.T) {
+	address, g := door(t, new(Server))
+	before := runtime.NumGoroutine()
+	for range 50 {
+		if c, err := dial(t, address, "other", ""); err == nil {
+			c.Close()
+			t.Fatal("it was let in")
+		}
+		c, err := dial(t, address, "good", secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if err := end(t, <-g.pubs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(30 * time.Second)
+	const others = 5 // that are no connection's, and may have begun meanwhile
+	for runtime.NumGoroutine() > before+others {
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("%d goroutines are left of %d", runtime.NumGoroutine()-before, before)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,9 +24,10 @@ type impairment struct {
 	delay, jitter     time.Duration // one way
 }
 
-// impair forwards UDP packets to an address, and back, as a bad network does. It
-// returns where, and ends with the test.
-func impair(t *testing.T, to string, im impairment) string {
+// impair forwards UDP packets to an address, and back, as a bad network does once
+// it is told to: the library's client tries its handshake only once. It returns
+// where, and ends with the test.
+func impair(t *testing.T, to string, im impairment) (address string, bad *atomic.Bool) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if v, err := strconv.ParseUint(os.Getenv("IMPAIR_SEED"), 10, 64); err == nil {
@@ -40,11 +42,16 @@ func impair(t *testing.T, to string, im impairment) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bad = new(atomic.Bool)
 	var mu sync.Mutex // of rnd and client
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	var client net.Addr
 	var flying sync.WaitGroup
 	send := func(b []byte, write func([]byte)) {
+		if !bad.Load() {
+			write(b)
+			return
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		copies := 1
@@ -102,7 +109,7 @@ func impair(t *testing.T, to string, im impairment) string {
 		running.Wait()
 		flying.Wait()
 	})
-	return front.LocalAddr().String()
+	return front.LocalAddr().String(), bad
 }
 
 // TestBadNetworks publishes through networks that lose, double and reorder
@@ -122,10 +129,12 @@ func TestBadNetworks(t *testing.T) {
 			address, g := door(t, new(Server))
 			config := gosrt.DefaultConfig()
 			config.StreamId, config.PeerLatency = "plain", time.Second // what a busy machine needs, not the network
-			c, err := gosrt.Dial("srt", impair(t, address, tc.im), config)
+			far, bad := impair(t, address, tc.im)
+			c, err := gosrt.Dial("srt", far, config)
 			if err != nil {
 				t.Fatal(err)
 			}
+			bad.Store(true)
 			p := <-g.pubs
 			const length = 4 * time.Second
 			clip := mediatest.Reordered(t)

@@ -464,3 +464,27 @@ func TestAStopEndsRecordings(t *testing.T) {
 		t.Errorf("events %v, want %v", got, wholeRecorded)
 	}
 }
+
+// TestEveryRenditionIsRecorded records a channel that is transcoded.
+func TestEveryRenditionIsRecorded(t *testing.T) {
+	onlySoak(t)
+	v := directory(t, "--transcode", "on", "--transcode-cores", "100")
+	ch := v.server.channel(t, recordedTo(v.conf), func(in *ivs.CreateChannelInput) { in.Type = types.ChannelTypeStandardChannelType })
+	c := encode(t, picture{width: 640, height: 360, fps: 30, profile: "main", kbps: 500}, voice)
+	enc := ffmpeg(t, "-re", "-stream_loop", "1", "-i", c.file, "-c", "copy", "-f", "flv", ch.rtmp())
+	if err := enc.left(3*clipSeconds*time.Second + liveIn); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(ch.recorded("")); !slices.Contains(got, "Recording End") {
+		t.Fatalf("events %v", got)
+	}
+	dir := v.recording(t, ch)
+	if err := verify(t, dir); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"360p30", "160p30"} {
+		if got, want := pictures(t, filepath.Join(dir, "media/hls", name, "playlist.m3u8")), 2*clipSeconds*30; got != want {
+			t.Errorf("%s has %d pictures, want %d", name, got, want)
+		}
+	}
+}

@@ -20,6 +20,7 @@ func logKeys() []string {
 		"addr",      // address of ours
 		"url",       // URL of ours
 		"file",      // path of a file
+		"prefix",    // where a recording is in its bucket
 		"version",   // version of this program, or of ffmpeg
 		"status",    // HTTP status
 		"request",   // id of an API request

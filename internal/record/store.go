@@ -150,15 +150,15 @@ func (rec *Recording) tell(ctx context.Context) {
 		err := rec.recorder.Note(nctx, ev)
 		cancel()
 		if ivs.CodeOf(err) == ivs.NotFound {
-			rec.log.Warn("nobody is told what became of a recording, as its session is gone", "event", ev.Name)
+			rec.log.Warn("nobody is told what became of a recording, as its session is gone", "op", ev.Name)
 			err = nil
 		}
 		if err != nil {
-			rec.log.Error("an event of a recording is not stored yet", "event", ev.Name, "err", err)
+			rec.log.Error("an event of a recording is not stored yet", "op", ev.Name, "err", err)
 			return
 		}
 		rec.change(func(c *condition) { c.Owed = c.Owed[1:] })
-		rec.log.Info("recording", "event", ev.Name, "prefix", rec.head.Prefix)
+		rec.log.Info("recording", "op", ev.Name, "prefix", rec.head.Prefix)
 	}
 }
 
@@ -177,7 +177,7 @@ func (s *shelf) attempt(ctx context.Context, size int64, put func(ctx context.Co
 			return false
 		}
 		c := s.rec.condition()
-		s.rec.log.Warn("the bucket of a recording does not take an object yet", "err", err, "pause", pause)
+		s.rec.log.Warn("the bucket of a recording does not take an object yet", "err", err)
 		if c.Failure != "" && !c.Told {
 			return false
 		}

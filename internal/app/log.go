@@ -32,7 +32,6 @@ func logKeys() []string {
 		"malformed", // messages of a publisher that could not be read
 		"resource",  // ARN of anything but a channel
 		"bucket",    // name of a bucket
-		"prefix",    // what the keys of a recording begin with
 		"event",     // name of an event
 		"pause",     // how long until it is tried again
 		"stack",     // of a panic

@@ -75,7 +75,7 @@ fuzz: setup ## every fuzz test for 30 seconds
 	tools/fuzz 30s
 
 fuzz-smoke: setup
-	tools/fuzz 3s
+	tools/fuzz 1s
 
 bench: setup ## benchmarks; BENCH_OLD=file compares with an earlier run
 	@mkdir -p $(dir $(BENCH_OUT))

@@ -142,59 +142,51 @@ const (
 	encoderAway = 2 * time.Second
 )
 
-// TestPlayersGoOnAfterARestart has players watch while the server goes away and
-// comes back, and the encoder a while after it: they go on by themselves, with
+// TestPlayersGoOnAfterARestart has players watch, one at a time, while the server goes
+// away and comes back, and the encoder a while after it: they go on by themselves, with
 // their own defaults. hls.js asks a server that is away three times in three
 // seconds: a busy machine that takes longer to start one proves nothing.
 func TestPlayersGoOnAfterARestart(t *testing.T) {
 	onlySoak(t)
-	watched := []showing{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}, {tsNormal, "hls"}, {mp4Normal, "hls"}}
-	signals := []os.Signal{syscall.SIGTERM, syscall.SIGKILL}
-	s := serve(t)
 	b := chromium(t)
 	c := encode(t, picture{width: 640, height: 360, fps: 30, profile: "high", kbps: 800}, voice)
-	channels, encoders := map[cell]channel{}, map[cell]*encoder{}
-	for _, p := range watched {
-		if _, ok := channels[p.cell]; !ok {
-			channels[p.cell] = s.channel(t, p.cell.set)
-			encoders[p.cell] = stream(t, c, channels[p.cell].rtmp())
-		}
-	}
-	var tabs []tab
-	for _, p := range watched {
-		channels[p.cell].live()
-		channels[p.cell].lists(fill)
-		tabs = append(tabs, b.open(t, p.player, channels[p.cell].playback, nil))
-	}
-	for _, tab := range tabs {
-		tab.until(playedIn, goal{seconds: 4})
-	}
-	for _, signal := range signals {
-		address := strings.TrimPrefix(s.At.Playback, "http://")
-		before := make([]seen, len(tabs))
-		for i, tab := range tabs {
-			before[i] = tab.seen()
-		}
-		if signal == syscall.SIGKILL {
-			s.kill()
-		} else {
-			s.end(signal)
-		}
-		<-time.After(serverAway)
-		s.args = []string{"--listen", address}
-		s.start()
-		<-time.After(encoderAway)
-		for cell, ch := range channels {
-			encoders[cell].left(overIn)
-			encoders[cell] = stream(t, c, ch.s.At.RTMP+"/"+ch.key)
-		}
-		for i, tab := range tabs {
-			tab.until(playedIn, goal{seconds: int(before[i].Played) + 14}) // more than what was buffered
-			got := tab.seen()
-			t.Logf("%v after %v: %v", watched[i], signal, got)
-			if len(got.Errors) > 0 || got.Ended {
-				t.Errorf("%v did not go on by itself after %v: %q", watched[i], signal, got.Told)
+	for _, p := range []showing{{mp4Low, "hls"}, {tsLow, "hls"}, {tsLow, "ivs"}, {tsNormal, "hls"}, {mp4Normal, "hls"}} {
+		t.Run(p.String(), func(t *testing.T) {
+			s := serve(t)
+			ch := s.channel(t, p.cell.set)
+			encoder := stream(t, c, ch.rtmp())
+			ch.live()
+			ch.lists(fill)
+			tab := b.open(t, p.player, ch.playback, nil)
+			tab.until(playedIn, goal{seconds: 4})
+			for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+				before := tab.seen()
+				s.restart(signal)
+				encoder.left(overIn)
+				encoder = stream(t, c, s.At.RTMP+"/"+ch.key)
+				tab.until(playedIn, goal{seconds: int(before.Played) + 14}) // more than what was buffered
+				got := tab.seen()
+				t.Logf("after %v: %v", signal, got)
+				if len(got.Errors) > 0 || got.Ended {
+					t.Errorf("it did not go on by itself after %v: %q", signal, got.Told)
+				}
 			}
-		}
+			tab.close()
+		})
 	}
+}
+
+// restart ends the server and starts it again where it was, and returns when it has
+// been back for a while.
+func (s *running) restart(signal os.Signal) {
+	address := strings.TrimPrefix(s.At.Playback, "http://")
+	if signal == syscall.SIGKILL {
+		s.kill()
+	} else {
+		s.end(signal)
+	}
+	<-time.After(serverAway)
+	s.args = []string{"--listen", address}
+	s.start()
+	<-time.After(encoderAway)
 }

@@ -69,7 +69,7 @@ gen-check: gen
 
 e2e: setup player console ## real clients, and a browser, against the real server (E2E_SEED=N repeats a sample)
 	@echo 'E2E_SEED=$(E2E_SEED)'
-	E2E_RACE=1 go test -count=1 -shuffle=on -timeout 25m -parallel 8 ./e2e
+	E2E_RACE=1 go test -count=1 -shuffle=on -timeout 25m -parallel 6 ./e2e
 
 fuzz: setup ## every fuzz test for 30 seconds
 	tools/fuzz 30s

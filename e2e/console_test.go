@@ -122,7 +122,7 @@ func TestTheConsoleTellsTheWholeStory(t *testing.T) {
 	text := v.do("session", "text", "Session Ended")
 	for _, want := range []string{
 		"320 × 180", "Session Created", "Stream Start", "The stream is live: there are segments that viewers can play.",
-		"Ad Break Inserted", "mp4a.40.2", "studio=one", "Frame rate", "Keyframe interval", "One point for each second",
+		"Ad Break Inserted", "mp4a.40.2", "studio=one", "Frame rate", "Keyframe interval", "One point for each",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page of the session does not say %q", want)

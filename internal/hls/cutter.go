@@ -57,20 +57,22 @@ type cutter struct {
 	init         *Init         // of the tracks; nil if they need none
 	declared     time.Duration // EXT-X-TARGETDURATION, fixed with the first segment; 0 before
 
-	open     bool        // a segment is being written
-	short    bool        // the first segment was ended for somebody who waits
-	broken   bool        // the next segment is a discontinuity and needs a keyframe
-	anchored bool        // origin and date hold for what comes next
-	seg      Segment     // what is known of the segment
-	start    media.Ticks // where it begins
-	heard    media.Ticks // where the newest audio of its timeline ends
-	last     media.Ticks // where its newest picture is shown
-	frame    media.Ticks // from one picture to the next, newest measure
-	even     bool        // the measure before was the same
-	frames   int64       // pictures in the segment
-	origin   media.Ticks // where the timeline begins
-	date     time.Time   // wall clock of origin
-	until    time.Time   // wall clock of the end of what is published
+	open     bool           // a segment is being written
+	short    bool           // the first segment was ended for somebody who waits
+	broken   bool           // the next segment is a discontinuity and needs a keyframe
+	anchored bool           // origin and date hold for what comes next
+	seg      Segment        // what is known of the segment
+	start    media.Ticks    // where it begins
+	heard    media.Ticks    // where the newest audio of its timeline ends
+	last     media.Ticks    // where its newest picture is shown
+	frame    media.Ticks    // from one picture to the next, newest measure
+	even     bool           // the measure before was the same
+	keyed    media.Ticks    // where its newest keyframe is shown
+	gops     [2]media.Ticks // from one keyframe to the next, the newest first
+	frames   int64          // pictures in the segment
+	origin   media.Ticks    // where the timeline begins
+	date     time.Time      // wall clock of origin
+	until    time.Time      // wall clock of the end of what is published
 	counted  tally
 	parts    parts
 	learning learning
@@ -169,10 +171,14 @@ func stated(video *media.Track) media.Ticks {
 // cutBefore ends the segment or its part if picture u is not to be in it.
 func (c *cutter) cutBefore(u media.Unit, shown media.Ticks, audio *media.Track) {
 	length := shown - c.start
+	if u.Key {
+		c.gops = [2]media.Ticks{shown - c.keyed, c.gops[0]}
+		c.keyed = shown
+	}
 	switch {
 	case length > c.hard():
 		c.stop() // the pictures have a hole that no segment may span
-	case u.Key && (length >= c.target-c.target/early || audio != c.audio && length > 0 || !c.seg.Key),
+	case u.Key && (length >= c.target-c.target/early || length+max(c.gops[0], c.gops[1]) > c.longest() || audio != c.audio && length > 0 || !c.seg.Key),
 		length+c.frame/2 > c.longest(),
 		len(c.buf)+c.mux.held() >= maxSegment:
 		c.finish(shown)
@@ -248,6 +254,7 @@ func (c *cutter) begin(u media.Unit, shown media.Ticks, audio *media.Track) erro
 	}
 	if c.broken || changed {
 		c.heard = shown
+		c.keyed, c.gops = shown, [2]media.Ticks{}
 	}
 	if c.seg.Discontinuity {
 		c.breaks++

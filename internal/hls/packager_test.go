@@ -461,6 +461,34 @@ func TestClockThatStumblesIsHeldStill(t *testing.T) {
 	}
 }
 
+// TestASegmentEndsWithTheLastKeyframeThatItCanEndWith has keyframes a second apart of
+// which one comes late, as where another encoder takes a stream over: every segment
+// begins with a keyframe.
+func TestASegmentEndsWithTheLastKeyframeThatItCanEndWith(t *testing.T) {
+	for late := range media.Ticks(10) {
+		c := newChannel(t, hls.TS)
+		track := mediatest.Plain(t).Video
+		shift := late * media.Clock / 10
+		c.write(func(yield func(media.Unit) bool) {
+			for n := range media.Ticks(300) {
+				at, key := n*3000, n%30 == 0
+				if n >= 150 {
+					key = (n*3000-shift)%media.Clock == 0
+				}
+				if !yield(mediatest.Video(track, at, key, []byte{0x65, byte(n)})) {
+					return
+				}
+			}
+		})
+		c.close(true)
+		for _, s := range c.packager.Window.Snapshot().Segments {
+			if !s.Key && s.MSN < c.packager.Window.Snapshot().Next()-1 {
+				t.Errorf("%d tenths late: segment %d begins without a keyframe", late, s.MSN)
+			}
+		}
+	}
+}
+
 func TestHoleBetweenPicturesIsNotSpanned(t *testing.T) {
 	clip := mediatest.Plain(t)
 	p := newPublisher(t)

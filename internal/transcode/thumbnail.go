@@ -6,12 +6,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"openivs/internal/media"
 )
 
-// maxImage is the most bytes that an image may have.
-const maxImage = 8 << 20
+const (
+	maxImage = 8 << 20          // the most bytes that an image may have
+	imageIn  = 15 * time.Second // how long one may take: its input has ended before it has begun
+)
 
 // Thumbnail makes a JPEG of a keyframe, of a size, or of the picture's own if
 // width is 0. It takes a child of its own for a moment, and decodes nothing but
@@ -21,7 +24,7 @@ func Thumbnail(ctx context.Context, program string, u media.Unit, width, height 
 		return nil, fmt.Errorf("make an image: the picture is no keyframe of H.264")
 	}
 	var image bytes.Buffer
-	p := &process{program: program, args: thumbnailArgs(width, height)}
+	p := &process{program: program, args: thumbnailArgs(width, height), grace: imageIn}
 	p.in = func(_ context.Context, w io.Writer) error {
 		out := bufio.NewWriterSize(w, 64<<10)
 		_, _ = out.Write(flvHead(tagVideo)) // an error stays until Flush

@@ -356,7 +356,11 @@ func behind(t *testing.T, ch channel, query string, client *http.Client, viewers
 	if things == 0 || int(fetched.Load()) < things*viewers/2 {
 		t.Errorf("%d viewers fetched %d of %d segments and parts", viewers, fetched.Load(), things)
 	}
-	if float64(times) > 1.05*float64(things) {
-		t.Errorf("openivs was asked %d times for %d segments and parts, want at most 1.05 times each", times, things)
+	most := 1.05
+	if !*soak {
+		most = 2.05 // beside other tests, which may keep nginx from its lock
+	}
+	if float64(times) > most*float64(things) {
+		t.Errorf("openivs was asked %d times for %d segments and parts, want at most %g times each", times, things, most)
 	}
 }

@@ -167,13 +167,12 @@ func (p showing) behind() float64 {
 }
 
 // showings returns the whole matrix, or what stands for it in a short run: hls.js
-// and the IVS player on the kind of channel that is the default, and hls.js on the
-// kind that it has low latency on.
+// and the IVS player on the kind of channel that is the default.
 func showings() []showing {
 	var all []showing
 	for _, c := range cells {
 		for _, player := range []string{"hls", "ivs", "shaka", "videojs", "native"} {
-			if *soak || c == tsLow && player == "ivs" || c.mode == types.ChannelLatencyModeLowLatency && player == "hls" {
+			if *soak || c == tsLow && (player == "hls" || player == "ivs") {
 				all = append(all, showing{c, player})
 			}
 		}

@@ -77,14 +77,6 @@ func (o *origin) asked() (things, times, other int) {
 	return len(o.media), times, o.other
 }
 
-// forget begins to count anew.
-func (o *origin) forget() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	clear(o.media)
-	o.other = 0
-}
-
 // nginx runs Debian's nginx with the configuration that docs/operate/cdn.md
 // describes, in a directory of its own, and returns how to reach it.
 func nginx(t *testing.T, upstream string) *http.Client {
@@ -325,7 +317,6 @@ func behind(t *testing.T, ch channel, query string, client *http.Client, viewers
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.forget()
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	var fetched, size, cached atomic.Int64

@@ -42,6 +42,8 @@ const (
 	doorsLimit    = 2 * time.Second
 	sessionsLimit = 12 * time.Second // pipelines have 8 of them
 	lingerLimit   = 5 * time.Second  // players that watched are still answered
+	drainLimit    = time.Second      // requests that are being answered
+	closeLimit    = 100 * time.Millisecond
 	playbackLimit = lingerLimit + 2*time.Second
 	houseLimit    = 5 * time.Second
 	databaseLimit = 5 * time.Second

@@ -80,11 +80,14 @@ type web struct {
 
 	stopping atomic.Bool // the API turns away
 	heads    limit.Counter
+	asking   atomic.Int64 // requests that are being answered
 	watched  atomic.Int64 // unix seconds of the newest request of a viewer
 }
 
 // ServeHTTP serves one request.
 func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.asking.Add(1)
+	defer h.asking.Add(-1)
 	leave, ok := room(&h.heads, r)
 	if !ok {
 		h.full.ServeHTTP(w, r)
@@ -119,6 +122,22 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.away.ServeHTTP(w, r)
 	default:
 		h.api.ServeHTTP(w, r)
+	}
+}
+
+// drain waits until no request is being answered, but no longer than limit.
+func (h *web) drain(ctx context.Context, limit time.Duration) {
+	const look = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for h.asking.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

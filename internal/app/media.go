@@ -59,17 +59,15 @@ func (a *App) transcoding(ctx context.Context) *pipeline.Transcoding {
 		a.log.Info("streams are passed on as sent, as transcode is off")
 		return nil
 	}
+	t := &pipeline.Transcoding{Log: a.log, Passthrough: cfg.Overload == "passthrough"}
 	fit := transcode.Probe(ctx, cfg.Program)
 	if fit.Err != nil {
 		a.log.Warn("ffmpeg cannot be used, so every stream is passed on as sent: see openivs doctor", "err", fit.Err, "version", fit.Version)
-		return nil
+		return t
 	}
 	a.log.Info("renditions are made by ffmpeg", "version", fit.Version)
-	return &pipeline.Transcoding{
-		Engine:      &transcode.Engine{Program: cfg.Program, Cores: cfg.Cores},
-		Log:         a.log,
-		Passthrough: cfg.Overload == "passthrough",
-	}
+	t.Engine = &transcode.Engine{Program: cfg.Program, Cores: cfg.Cores}
+	return t
 }
 
 // full is told now and then while viewers are turned away.

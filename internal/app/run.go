@@ -145,7 +145,8 @@ func (a *App) stop(ctx context.Context) error {
 }
 
 // closePlayback lets players that watched find the last segments, without
-// telling them that the stream is over, then closes.
+// telling them that the stream is over, then closes. Players that find nobody give up
+// within seconds, so everybody is answered until nobody asks.
 func (a *App) closePlayback(ctx context.Context) error {
 	if a.web.audience() {
 		linger := time.NewTimer(lingerLimit)
@@ -155,7 +156,8 @@ func (a *App) closePlayback(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	a.web.drain(ctx, drainLimit)
+	ctx, cancel := context.WithTimeout(ctx, closeLimit)
 	defer cancel()
 	if a.http.Shutdown(ctx) != nil { // somebody still reads
 		return a.http.Close()

@@ -105,6 +105,33 @@ func TestPlaybackIsWaitedForOnlyWhereSomebodyWatches(t *testing.T) {
 	}
 }
 
+func TestPlaybackIsClosedWhenNobodyAsks(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		answer time.Duration // to the last request
+		most   time.Duration
+	}{
+		{"nobody asks", 0, 0},
+		{"somebody is answered in a while", 300 * time.Millisecond, 320 * time.Millisecond},
+		{"somebody is never answered", time.Hour, drainLimit},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := new(web)
+				if tc.answer > 0 {
+					w.asking.Add(1)
+					time.AfterFunc(tc.answer, func() { w.asking.Add(-1) })
+				}
+				start := time.Now()
+				w.drain(t.Context(), drainLimit)
+				if took := time.Since(start); took < min(tc.answer, drainLimit) || took > tc.most {
+					t.Errorf("it took %v, want %v at most", took, tc.most)
+				}
+			})
+		})
+	}
+}
+
 func TestStoppingIsStartingBackwards(t *testing.T) {
 	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}, "srt": {"127.0.0.1:0"}}})
 	if err != nil {

@@ -74,6 +74,10 @@ func TestWithoutFFmpegStreamsArePassedOn(t *testing.T) {
 	if n := strings.Count(string(log), "level=WARN msg=\"ffmpeg cannot be used"); n != 1 {
 		t.Errorf("the log warns %d times, want once", n)
 	}
+	until(t, liveIn, "the session's health tells of it", func() (bool, string) {
+		out := string(command(t, built.openivs, "session", "health", "--data", s.Data, ch.arn))
+		return strings.Contains(out, "Viewers had 1 of the 2 renditions"), out
+	})
 	out, err := output(t.Context(), built.openivs, "doctor", "--data", s.Data, "--ffmpeg", "no-such-ffmpeg")
 	if text := string(out); err == nil && !strings.Contains(text, "no-such-ffmpeg is not installed") {
 		t.Errorf("doctor says\n%s", text)

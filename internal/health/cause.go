@@ -90,12 +90,14 @@ func (s *symptomsOf) sound(u media.Unit) {
 	s.sounded, s.lastSound = true, u.DTS
 }
 
-// A Declared is what an encoder says of its first video and audio track, and what
-// the channel is for.
+// A Declared is what an encoder says of its first video and audio track, what the
+// channel is for, and what is made of the stream.
 type Declared struct {
 	Bitrate    Bitrate // of both; 0: it does not say
 	Framerate  float64 // pictures per second; 0: it does not say
 	LowLatency bool
+	Renditions int // that can be watched now
+	Wanted     int // renditions that the channel's type has for what is sent; 0: not known
 }
 
 // A Diagnosis finds causes. It belongs to one goroutine, which calls Look about once
@@ -137,6 +139,9 @@ func (d *Diagnosis) Look(now time.Time, t Totals, r Rates, say Declared) (found 
 	}
 	d.events(t.Symptoms, old.Symptoms, say, note)
 	d.offset(t.Symptoms, old.Symptoms, note)
+	if d.seconds > causeSettle && say.Renditions < say.Wanted {
+		note(ivs.Renditionless, float64(say.Renditions), float64(say.Wanted))
+	}
 	if d.seconds > causeSettle && r.Window > 0 && r.Media >= healthyFrom {
 		d.rates(r, say, note)
 	}

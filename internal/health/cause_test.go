@@ -107,6 +107,8 @@ func TestCausesAreFoundAndOnlyThose(t *testing.T) {
 			e.sound = func(at media.Ticks) (media.Ticks, bool) { return at % (1000 * 3600), true }
 		}, []ivs.CauseCode{ivs.TimestampJumps}, -40},
 		{"B-frames in low latency", func(e *encoder, _ *health.Declared) { e.delay = 7200 }, []ivs.CauseCode{ivs.ReorderedInLow}, 25},
+		{"two renditions of five", func(_ *encoder, s *health.Declared) { s.Renditions, s.Wanted = 2, 5 }, []ivs.CauseCode{ivs.Renditionless}, 2},
+		{"all renditions", func(_ *encoder, s *health.Declared) { s.Renditions, s.Wanted = 5, 5 }, nil, 0},
 		{"B-frames where there is time", func(e *encoder, s *health.Declared) { e.delay, s.LowLatency = 7200, false }, nil, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

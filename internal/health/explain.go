@@ -61,6 +61,11 @@ func Explain(c ivs.Cause) Explanation {
 			fmt.Sprintf("%.0f pictures a second came in another order than they are shown (B-frames), on a channel of low latency. They add their reordering to the delay.", c.Measured),
 			"Turn B-frames off (x264: bframes=0 or tune=zerolatency), or set the channel's latencyMode to NORMAL.",
 		}
+	case ivs.Renditionless:
+		return Explanation{
+			fmt.Sprintf("Viewers had %.0f of the %.0f renditions that the channel's type has. Those on slow networks could not switch down.", c.Measured, c.Limit),
+			"Renditions are made by ffmpeg on the server: openivs doctor says whether it can be used, the server's log why it failed or that there were no cores left.",
+		}
 	default:
 		return Explanation{Text: string(c.Code)}
 	}

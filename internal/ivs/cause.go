@@ -2,8 +2,8 @@ package ivs
 
 import "time"
 
-// A Cause is something that an encoder did, or did not, which viewers of its stream
-// notice or may come to. Amazon IVS has no such thing.
+// A Cause is something that an encoder or this server did, or did not, which viewers
+// of a stream notice or may come to. Amazon IVS has no such thing.
 type Cause struct {
 	Code     CauseCode `json:"code"`
 	First    time.Time `json:"first"`    // when it was seen first
@@ -27,4 +27,5 @@ const (
 	AudioDrifts     CauseCode = "AudioVideoDrift"        // seconds that audio moved against the pictures
 	TimestampJumps  CauseCode = "TimestampJumps"         // seconds that the encoder's clock jumped
 	ReorderedInLow  CauseCode = "BFramesInLowLatency"    // pictures a second that are shown in another order than they come in
+	Renditionless   CauseCode = "RenditionsMissing"      // renditions that can be watched; the limit is how many the channel's type has
 )

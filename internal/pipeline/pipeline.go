@@ -78,6 +78,7 @@ type Pipeline struct {
 	listened *hls.Packager // of the source's audio alone, where anybody wants it
 	opening  *opening      // nil: the renditions are known
 	ladder   *ladder       // nil: there is the source alone
+	wanted   int           // renditions that the channel's type has; 0: not known, or it has none
 	closed   bool
 }
 
@@ -210,6 +211,17 @@ func (b *Builder) Stream(id string) (*hls.Stream, *ivs.Snapshot, bool) {
 
 // Playable is closed when the first segment can be watched.
 func (p *Pipeline) Playable() <-chan struct{} { return p.playable }
+
+// Renditions returns how many renditions can be watched, and how many the channel's
+// type has for what is sent; wanted is 0 until that is known.
+func (p *Pipeline) Renditions() (made, wanted int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ladder == nil {
+		return 1, p.wanted
+	}
+	return p.ladder.watchable(), p.wanted
+}
 
 // WriteUnit takes a unit. It waits for nothing slower than memory. An error
 // says what about the media cannot be carried; the session is over then.

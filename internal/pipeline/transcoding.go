@@ -16,7 +16,7 @@ import (
 // A Transcoding is how the renditions of streams are made. Set the fields before
 // the first use and leave them alone afterwards.
 type Transcoding struct {
-	Engine *transcode.Engine // required
+	Engine *transcode.Engine // nil: there is none, and every stream is passed on as sent
 	Log    *slog.Logger      // required
 
 	// Passthrough has streams for which there are no cores left be passed on as
@@ -88,6 +88,10 @@ func (t *Transcoding) ladder(p *Pipeline, in transcode.Input) (*ladder, error) {
 	if len(table.Rungs) == 0 {
 		return nil, nil
 	}
+	p.wanted = table.Renditions()
+	if t.Engine == nil {
+		return nil, nil
+	}
 	log := t.Log.With("channel", ch.ARN.String(), "session", p.stream.ID)
 	release, ok := t.Engine.Admit(table.Cost(in))
 	if !ok && t.Passthrough {
@@ -141,6 +145,19 @@ func (l *ladder) rendition(p *Pipeline, name string, audio int) *rendition {
 // all are the renditions that are made.
 func (l *ladder) all() []*rendition {
 	return append(append([]*rendition(nil), l.rungs...), l.sounds...)
+}
+
+// watchable counts the renditions that can be watched.
+func (l *ladder) watchable() (n int) {
+	if l.leads || l.failed.Load() {
+		n++
+	}
+	for _, r := range l.all() {
+		if snap := r.packager.Window.Snapshot(); snap.Promising() && !snap.Away {
+			n++
+		}
+	}
+	return n
 }
 
 // run starts what makes pictures and sound; close waits for it.

@@ -162,6 +162,9 @@ func TestRenditionsAreThoseOfTheChannel(t *testing.T) {
 			if got := fmt.Sprint(renditions(t, b, "st-1a", hls.Visit{})); got != tc.want {
 				t.Errorf("renditions %s, want %s", got, tc.want)
 			}
+			if made, wanted := p.Renditions(); tc.typ != ivs.Basic && made != wanted || made != len(strings.Fields(tc.want)) {
+				t.Errorf("%d renditions of %d, want all of %s", made, wanted, tc.want)
+			}
 			if err := p.Close(true); err != nil {
 				t.Fatal(err)
 			}
@@ -263,6 +266,9 @@ func TestAStreamWithoutCoresFailsOrIsPassedOn(t *testing.T) {
 				if got := fmt.Sprint(renditions(t, b, "st-1b", hls.Visit{})); got != "[source]" {
 					t.Errorf("renditions %s, want the source", got)
 				}
+				if made, wanted := second.Renditions(); made != 1 || wanted != 5 {
+					t.Errorf("%d renditions of %d, want 1 of 5", made, wanted)
+				}
 			}
 			for _, p := range []*pipeline.Pipeline{first, second} {
 				if err := p.Close(true); err != nil {
@@ -277,6 +283,22 @@ func TestAStreamWithoutCoresFailsOrIsPassedOn(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestWithoutAnEngineStreamsArePassedOn has a server whose ffmpeg cannot be used.
+func TestWithoutAnEngineStreamsArePassedOn(t *testing.T) {
+	b := &pipeline.Builder{Transcode: &pipeline.Transcoding{Log: slog.New(slog.DiscardHandler)}}
+	p := open(t, b, typed("st-1a", ivs.Standard))
+	write(t, p, sized(mediatest.Plain(t), 1920, 1080).Units(5*time.Second))
+	if got := fmt.Sprint(renditions(t, b, "st-1a", hls.Visit{})); got != "[source]" {
+		t.Errorf("renditions %s, want the source", got)
+	}
+	if made, wanted := p.Renditions(); made != 1 || wanted != 5 {
+		t.Errorf("%d renditions of %d, want 1 of 5", made, wanted)
+	}
+	if err := p.Close(true); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -15,6 +15,7 @@ type drain struct{ playable chan struct{} }
 
 func (drain) WriteUnit(media.Unit) error  { return nil }
 func (d drain) Playable() <-chan struct{} { return d.playable }
+func (drain) Renditions() (int, int)      { return 1, 1 }
 func (drain) Close(bool) error            { return nil }
 
 // quiet returns a registry whose pipelines cost nothing.

@@ -299,6 +299,8 @@ type pipeline struct {
 	refuse   error         // what WriteUnit answers
 	after    media.Ticks   // how much video makes it playable
 
+	made, wanted int // renditions
+
 	mu     sync.Mutex
 	units  int
 	begun  bool
@@ -359,6 +361,8 @@ func (p *pipeline) compare(u media.Unit) {
 }
 
 func (p *pipeline) Playable() <-chan struct{} { return p.playable }
+
+func (p *pipeline) Renditions() (made, wanted int) { return p.made, p.wanted }
 
 func (p *pipeline) Close(final bool) error {
 	p.mu.Lock()

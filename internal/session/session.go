@@ -268,6 +268,7 @@ func (l *live) judge(at time.Time) {
 // declared is what the encoder said of itself.
 func (l *live) declared() health.Declared {
 	say := health.Declared{LowLatency: l.rec.s.Channel.Channel.Latency == ivs.LatencyLow}
+	say.Renditions, say.Wanted = l.pipe.Renditions()
 	if in := l.rec.s.Ingest; in != nil && len(in.Video) > 0 && in.Video[0].TargetBitrate > 0 {
 		say.Bitrate, say.Framerate = health.Bitrate(in.Video[0].TargetBitrate), float64(in.Video[0].TargetFramerate)
 		if len(in.Audio) > 0 {

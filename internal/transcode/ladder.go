@@ -27,6 +27,18 @@ type Ladder struct {
 	KeyEvery time.Duration
 }
 
+// Renditions counts the renditions.
+func (l Ladder) Renditions() int {
+	n := len(l.Rungs)
+	if l.Source {
+		n++
+	}
+	if l.AudioOnly {
+		n++
+	}
+	return n
+}
+
 // A Rung is a rendition made by transcoding.
 type Rung struct {
 	Name          string  // such as 720p60

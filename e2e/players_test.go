@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"regexp"
@@ -156,15 +157,15 @@ func (p showing) plays() int {
 // behind is how far a showing may be behind what was sent in the end, in seconds,
 // or 0 if that is the player's own affair.
 func (p showing) behind() float64 {
-	switch {
-	case p.player == "hls" && p.cell == mp4Low:
-		return 1.5
-	case p.player == "ivs" && p.cell.mode == types.ChannelLatencyModeLowLatency:
+	if p.player == "ivs" && p.cell.mode == types.ChannelLatencyModeLowLatency {
 		return 3.5
-	default:
-		return 0
 	}
+	return 0
 }
+
+// toldWithin is how far what the IVS player tells of its latency may be from what
+// its picture shows, in seconds.
+const toldWithin = 0.5
 
 // showings returns the whole matrix, or what stands for it in a short run: hls.js
 // and the IVS player on the kind of channel that is the default.
@@ -236,6 +237,43 @@ func TestPlayersPlay(t *testing.T) {
 	}
 }
 
+// TestHlsIsCloseToLive has hls.js join a low-latency stream again and again. Where it
+// starts hangs on when it came: at best the hold-back behind the end, at worst at the
+// keyframe before that, and there it stays. So it is half of the viewers that are
+// asked for.
+func TestHlsIsCloseToLive(t *testing.T) {
+	onlySoak(t)
+	const (
+		joins   = 11
+		closeBy = 1.5 // seconds
+		watched = 4   // seconds
+	)
+	s := serve(t)
+	b := chromium(t)
+	ch := s.channel(t, mp4Low.set)
+	stream(t, numbered(t), ch.rtmp())
+	ch.live()
+	clock := clockOf(t, ch.playback)
+	use := measure(t)
+	var behind []float64
+	for range joins {
+		tab := b.open(t, "hls", ch.playback, clock)
+		tab.until(playedIn, goal{seconds: watched})
+		got := tab.seen()
+		tab.close()
+		t.Log(got)
+		if !got.LowLatency || len(got.Errors)+len(got.Failed) > 0 {
+			t.Errorf("it did not play in low latency, or with errors %q, refused %q", got.Errors, got.Failed)
+		}
+		behind = append(behind, got.Late.P50)
+	}
+	slices.Sort(behind)
+	t.Logf("behind live: %.2f", behind)
+	if half := behind[joins/2]; half > closeBy && !use() {
+		t.Errorf("half of the viewers are more than %.2f s behind live, want %.1f s", half, closeBy)
+	}
+}
+
 // waits reports whether a showing begins when there are some segments. Where
 // players want several target durations before the end of the playlist, they
 // would have none of it at the very beginning of a stream. Shaka looks into some
@@ -287,6 +325,11 @@ func (p showing) judge(t *testing.T, s seen, busy bool) {
 	}
 	if p.cell.mode == types.ChannelLatencyModeLowLatency && (p.player == "ivs" || p.cell == mp4Low && p.player == "hls") && !s.LowLatency {
 		t.Error("the player does not take the stream for one of low latency")
+	}
+	if p.player == "ivs" && p.cell.container == types.ContainerFormatTs {
+		if off := s.Claimed.P50 - s.Glass.P50; s.Claimed.N == 0 || !busy && math.Abs(off) > toldWithin {
+			t.Errorf("getLiveLatency() told %d times, %.2f s beside the picture (p50)", s.Claimed.N, off)
+		}
 	}
 	if most := p.behind(); most > 0 && s.Late.P50 > most {
 		if !busy {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 
 	"openivs/e2e/hlsreader"
@@ -95,33 +96,59 @@ func piped(ctx context.Context, input []byte, name string, args ...string) ([]by
 func TestAStrictReaderFindsNothing(t *testing.T) {
 	onlySoak(t)
 	t.Parallel()
-	const watch = 4 * time.Minute
 	s := serve(t)
 	for _, cell := range cells {
 		t.Run(cell.String(), func(t *testing.T) {
 			t.Parallel()
-			ch := s.channel(t, cell.set)
-			stream(t, numbered(t), ch.rtmp())
-			ch.live()
-			reader := hlsreader.Reader{URL: ch.playback, Tools: ffmpegTools{}, Parts: cell == mp4Low}
-			if cell.mode == types.ChannelLatencyModeLowLatency {
-				reader.Prefetch = 2
-			}
-			stop := time.AfterFunc(watch, ch.stop)
-			defer stop.Stop()
-			ctx, cancel := context.WithTimeout(t.Context(), watch+overIn)
-			defer cancel()
-			found, err := reader.Watch(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Log(found)
-			for _, f := range found.Faults {
-				t.Error(f)
-			}
-			if !found.Ended || found.Segments < int(watch.Seconds()/found.Target)-1 {
-				t.Errorf("%v, want %v of segments and the end", found, watch)
+			found := strictly(t, s, cell, 4*time.Minute)
+			if found.Renditions != 1 {
+				t.Errorf("%d renditions, want the source", found.Renditions)
 			}
 		})
 	}
+}
+
+// TestAStrictReaderFindsNothingInALadder watches all renditions of a stream at once,
+// and what each of them reports of the others.
+func TestAStrictReaderFindsNothingInALadder(t *testing.T) {
+	t.Parallel()
+	watch := 20 * time.Second
+	if *soak {
+		watch = 4 * time.Minute
+	}
+	found := strictly(t, serve(t, "--transcode", "on"), mp4Low, watch, func(in *ivs.CreateChannelInput) {
+		in.Type = types.ChannelTypeStandardChannelType
+	})
+	if found.Renditions != 2 || found.Reported == 0 {
+		t.Errorf("%d renditions that reported %d times, want 360p30 and 160p30 that report of each other", found.Renditions, found.Reported)
+	}
+}
+
+// strictly watches a new stream of the numbered clip for a time and to its end, and
+// fails the test for each fault.
+func strictly(t *testing.T, s *running, c cell, watch time.Duration, also ...func(*ivs.CreateChannelInput)) *hlsreader.Findings {
+	t.Helper()
+	ch := s.in(t).channel(t, append([]func(*ivs.CreateChannelInput){c.set}, also...)...)
+	stream(t, numbered(t), ch.rtmp())
+	ch.live()
+	reader := hlsreader.Reader{URL: ch.playback, Tools: ffmpegTools{}, Parts: c == mp4Low}
+	if c.mode == types.ChannelLatencyModeLowLatency {
+		reader.Prefetch = 2
+	}
+	stop := time.AfterFunc(watch, ch.stop)
+	defer stop.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), watch+overIn)
+	defer cancel()
+	found, err := reader.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(found)
+	for _, f := range found.Faults {
+		t.Error(f)
+	}
+	if !found.Ended || found.Segments < found.Renditions*(int(watch.Seconds()/found.Target)-1) {
+		t.Errorf("%v, want %v of segments in each rendition and the end", found, watch)
+	}
+	return found
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -60,7 +61,7 @@ func TestWhatIsNotTakenIsToldToTheEncoder(t *testing.T) {
 // TestWithoutFFmpegStreamsArePassedOn starts a server that has none.
 func TestWithoutFFmpegStreamsArePassedOn(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "--transcode", "on", "--ffmpeg", "no-such-ffmpeg")
+	s := serve(t, "--transcode", "on", "--ffmpeg", "no-such-ffmpeg", "--prometheus", "on")
 	ch := s.channel(t, func(in *ivs.CreateChannelInput) { in.Type = types.ChannelTypeStandardChannelType })
 	stream(t, encode(t, small, voice), ch.rtmp())
 	ch.live()
@@ -78,6 +79,9 @@ func TestWithoutFFmpegStreamsArePassedOn(t *testing.T) {
 		out := string(command(t, built.openivs, "session", "health", "--data", s.Data, ch.arn))
 		return strings.Contains(out, "Viewers had 1 of the 2 renditions"), out
 	})
+	if code, _, text := fetch(t, s.At.Playback+"/metrics"); code != http.StatusOK || !strings.Contains(text, "openivs_transcode_usable 0\n") {
+		t.Errorf("the metrics do not tell: %d", code)
+	}
 	out, err := output(t.Context(), built.openivs, "doctor", "--data", s.Data, "--ffmpeg", "no-such-ffmpeg")
 	if text := string(out); err == nil && !strings.Contains(text, "no-such-ffmpeg is not installed") {
 		t.Errorf("doctor says\n%s", text)

@@ -12,6 +12,12 @@ import (
 func (a *App) numbers() monitor.Numbers {
 	total := a.metrics.Total()
 	n := monitor.Numbers{Streams: make(map[string]int), Bytes: total.Bytes, Input: total.Input, Delivered: total.Delivered}
+	if t := a.streams.Transcode; t != nil {
+		n.Transcode = &monitor.Transcode{Usable: t.Engine != nil, Failures: t.Failures()}
+		if t.Engine != nil {
+			n.Transcode.Cores, n.Transcode.Most = t.Engine.Load()
+		}
+	}
 	for _, m := range a.sessions.Measures() {
 		viewers := a.audience.Viewers(m.Channel)
 		n.Streams[string(m.Health)]++

@@ -9,6 +9,7 @@ type collector struct{ numbers func() Numbers }
 // for who checks a dashboard.
 type descriptions struct {
 	streams, viewers, bytes, input, delivered *prometheus.Desc
+	usable, cores, most, crashed              *prometheus.Desc
 	behind, oldest, sent, failed, dead        *prometheus.Desc
 	channelViewers, channelBytes              *prometheus.Desc
 	roundTrip, lost, again                    *prometheus.Desc
@@ -24,6 +25,11 @@ func described() descriptions {
 		bytes:     d("ingest_bytes_total", "Media that came in, in bytes."),
 		input:     d("ingest_seconds_total", "Media that came in, in seconds."),
 		delivered: d("delivered_seconds_total", "Media that viewers were sent, in seconds."),
+
+		usable:  d("transcode_usable", "Whether ffmpeg can be used: 1, or 0."),
+		cores:   d("transcode_cores", "Cores that are set aside for the streams that are transcoded."),
+		most:    d("transcode_limit_cores", "Cores that may be set aside."),
+		crashed: d("transcode_failures_total", "Processes that made renditions and failed."),
 
 		behind: d("event_sink_behind_events", "Events that a sink lacks.", "sink"),
 		oldest: d("event_sink_oldest_seconds", "Age of the oldest event that a sink lacks.", "sink"),
@@ -44,7 +50,7 @@ func described() descriptions {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	d := described()
 	for _, desc := range []*prometheus.Desc{
-		d.streams, d.viewers, d.bytes, d.input, d.delivered, d.behind, d.oldest, d.sent, d.failed, d.dead, d.channelViewers, d.channelBytes,
+		d.streams, d.viewers, d.bytes, d.input, d.delivered, d.usable, d.cores, d.most, d.crashed, d.behind, d.oldest, d.sent, d.failed, d.dead, d.channelViewers, d.channelBytes,
 		d.roundTrip, d.lost, d.again,
 	} {
 		out <- desc
@@ -67,6 +73,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter(d.bytes, float64(n.Bytes))
 	counter(d.input, n.Input.Seconds())
 	counter(d.delivered, n.Delivered.Seconds())
+	if t := n.Transcode; t != nil {
+		usable := 0.0
+		if t.Usable {
+			usable = 1
+		}
+		gauge(d.usable, usable)
+		gauge(d.cores, t.Cores)
+		gauge(d.most, t.Most)
+		counter(d.crashed, float64(t.Failures))
+	}
 	for _, s := range n.Sinks {
 		gauge(d.behind, float64(s.Behind), s.Name)
 		gauge(d.oldest, s.Oldest.Seconds(), s.Name)

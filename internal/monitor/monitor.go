@@ -30,8 +30,16 @@ type Numbers struct {
 	Bytes     int64         // of media that came in since the start
 	Input     time.Duration // of media that came in since the start
 	Delivered time.Duration // of media that viewers were sent since the start
+	Transcode *Transcode    // nil: streams are passed on as sent, as is configured
 	Sinks     []Sink
 	Channels  []Channel // only if they are to be told one by one
+}
+
+// A Transcode is how the making of renditions is doing.
+type Transcode struct {
+	Usable      bool    // ffmpeg can be used
+	Cores, Most float64 // that are set aside for streams, and that may be
+	Failures    int64   // of processes, since the start
 }
 
 // A Sink is how a sink of events is doing.

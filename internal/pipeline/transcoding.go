@@ -24,7 +24,12 @@ type Transcoding struct {
 	Passthrough bool
 
 	Watch transcode.Watch // of processes; its Lost is not used
+
+	failures atomic.Int64
 }
+
+// Failures counts the processes that failed.
+func (t *Transcoding) Failures() int64 { return t.failures.Load() }
 
 const (
 	// patience is how long the first part of a stream waits for those of its
@@ -168,7 +173,10 @@ func (l *ladder) run(t *Transcoding, table transcode.Ladder, rates []int64) {
 		Program: t.Engine.Program, Rungs: table.Rungs, KeyEvery: table.KeyEvery,
 		Write: func(i int, u media.Unit, line transcode.Line) { l.picture(l.rungs[i], u, line) }, Watch: t.Watch,
 	}
-	l.video.Lost = l.lost
+	l.video.Lost = func(err error, failures int, pause time.Duration) {
+		t.failures.Add(1)
+		l.lost(err, failures, pause)
+	}
 	l.work.Go(func() { l.video.Run(ctx) })
 	if len(rates) == 0 {
 		return
@@ -178,6 +186,7 @@ func (l *ladder) run(t *Transcoding, table transcode.Ladder, rates []int64) {
 		Write: func(i int, u media.Unit) { l.made(i, u) }, Watch: t.Watch,
 	}
 	l.sound.Lost = func(err error, failures int, pause time.Duration) {
+		t.failures.Add(1)
 		l.log.Warn("a process that makes audio failed", "err", err, "count", failures, "took", pause)
 		l.soundFails.Store(failures >= hopeless)
 	}

@@ -218,6 +218,9 @@ func TestACrashIsNotSeenInTheSource(t *testing.T) {
 	if got := fmt.Sprint(renditions(t, b, "st-1a", hls.Visit{})); got != "[source 720p30 480p30 360p30 160p30]" {
 		t.Errorf("renditions %s", got)
 	}
+	if n := b.Transcode.Failures(); n != 1 {
+		t.Errorf("%d failures are counted, want 1", n)
+	}
 	if err := p.Close(true); err != nil {
 		t.Fatal(err)
 	}

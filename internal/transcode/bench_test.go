@@ -81,6 +81,7 @@ func BenchmarkLadder(b *testing.B) {
 					b.ReportMetric(late[i][n*99/100].Seconds()*1000, g.Name+"-p99-ms")
 				}
 				b.ReportMetric(100*ours.Seconds()/length.Seconds(), "%core")
+				b.ReportMetric(length.Seconds()/ours.Seconds(), "children/core")
 				b.ReportMetric(100*byHand(b, flv, rungs).Seconds()/length.Seconds(), "%core-by-hand")
 			}
 		})

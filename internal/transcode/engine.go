@@ -22,6 +22,15 @@ type Engine struct {
 	used float64 // cores
 }
 
+// Load is how many cores are set aside, and how many may be.
+func (e *Engine) Load() (used, most float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.used, e.most()
+}
+
+func (e *Engine) most() float64 { return cmp.Or(e.Cores, float64(runtime.NumCPU())) }
+
 // Cost is how many cores a ladder takes for an input.
 func (l Ladder) Cost(in Input) float64 {
 	if len(l.Rungs) == 0 {
@@ -39,7 +48,7 @@ func (l Ladder) Cost(in Input) float64 {
 func (e *Engine) Admit(cost float64) (release func(), ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.used > 0 && e.used+cost > cmp.Or(e.Cores, float64(runtime.NumCPU())) {
+	if e.used > 0 && e.used+cost > e.most() {
 		return nil, false
 	}
 	e.used += cost

@@ -204,3 +204,23 @@ func TestARenditionLeavesAndComesBack(t *testing.T) {
 		})
 	}
 }
+
+// TestViewersOfALadderStayFurtherBack compares a stream of one rendition with one of
+// several, where a player that changes asks for another playlist first.
+func TestViewersOfALadderStayFurtherBack(t *testing.T) {
+	for _, tc := range []struct {
+		renditions int
+		want       string
+	}{{1, "PART-HOLD-BACK=0.650"}, {3, "PART-HOLD-BACK=1.000"}} {
+		l := newLadder(hls.MP4, hls.Parts, 5)
+		all := []*hls.Window{l.source.Window, l.half.Window, l.sound.Window}
+		hls.NewStream("st-1", all[:tc.renditions]...)
+		l.write(t, mediatest.Plain(t).Units(9*time.Second))
+		for _, w := range all[:tc.renditions] {
+			if text := string(w.Snapshot().Playlist(false)); !strings.Contains(text, tc.want) {
+				t.Errorf("%d renditions: no %s in\n%s", tc.renditions, tc.want, text)
+			}
+		}
+		l.close(t)
+	}
+}

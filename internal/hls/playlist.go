@@ -23,8 +23,10 @@ const (
 
 const (
 	// holdBack is the least PART-HOLD-BACK: what players stay behind the newest
-	// part, however short parts are.
-	holdBack = 13 * media.Clock / 20
+	// part, however short parts are; holdBackFar where a player may change to
+	// another rendition, which comes a little later and is asked for anew.
+	holdBack    = 13 * media.Clock / 20
+	holdBackFar = media.Clock
 	// partsWithin and skipWithin are how far from the end of a playlist parts are
 	// listed, and segments are not skipped, in target durations (RFC 8216bis,
 	// 4.4.4.9 and 4.4.3.8).
@@ -149,7 +151,7 @@ func (s *Snapshot) appendHead(b []byte) []byte {
 	if s.inParts() {
 		b = append(b, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL="...)
 		b = strconv.AppendInt(b, skipWithin*int64(s.Target/time.Second), 10)
-		b = appendSeconds(b, ",PART-HOLD-BACK=", max(holdBack, 3*s.PartTarget), 3, "\n")
+		b = appendSeconds(b, ",PART-HOLD-BACK=", max(s.window.holdBack(), 3*s.PartTarget), 3, "\n")
 		b = appendSeconds(b, "#EXT-X-PART-INF:PART-TARGET=", s.PartTarget, 3, "\n")
 	}
 	first := s.next
@@ -199,6 +201,23 @@ func (s *Snapshot) appendPart(b []byte, at Place, p Part) []byte {
 		b = append(b, ",INDEPENDENT=YES"...)
 	}
 	return append(b, '\n')
+}
+
+// holdBack is the least PART-HOLD-BACK, the same in all renditions.
+func (w *Window) holdBack() media.Ticks {
+	if w.stream == nil {
+		return holdBack
+	}
+	others := 0
+	for _, o := range w.stream.all() {
+		if o != w && !o.OnDemand {
+			others++
+		}
+	}
+	if others > 0 {
+		return holdBackFar
+	}
+	return holdBack
 }
 
 // listedParts is about how many parts the playlist lists.

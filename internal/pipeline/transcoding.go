@@ -42,6 +42,10 @@ const (
 	// nothing else is shown of is shown as sent.
 	hopeless = 3
 
+	// earsWait is how long the first pictures of a rendition wait for its audio,
+	// which another process makes.
+	earsWait = 3 * media.Clock
+
 	// drainWait is how long the renditions of a stream that ended may take to
 	// come out.
 	drainWait = 3 * time.Second
@@ -68,6 +72,7 @@ type ladder struct {
 	settled bool      // all renditions are there, or not waited for any more
 	shown   bool      // the source is written, as it leads or nothing else works
 
+	sounding   atomic.Bool // the encoder sends audio
 	failed     atomic.Bool // to make pictures, for good reason to show the source instead
 	soundFails atomic.Bool // the encoder's own audio is all there is
 
@@ -82,7 +87,15 @@ type rendition struct {
 	mu       sync.Mutex
 	packager hls.Packager
 	line     transcode.Line
-	any      bool // there was a picture
+	any      bool      // there was a picture
+	heard    bool      // its audio has come, or is not waited for
+	early    []picture // that wait for the audio, in order
+}
+
+// A picture is one that a process made.
+type picture struct {
+	unit media.Unit
+	line transcode.Line
 }
 
 // ladder makes the ladder of a pipeline for an input, or none: there is no other
@@ -229,6 +242,7 @@ func (l *ladder) WriteUnit(u media.Unit) error {
 // audio passes the encoder's own audio on to those renditions that have it, and
 // to what makes other of it.
 func (l *ladder) audio(u media.Unit) {
+	l.sounding.Store(true)
 	if l.sound != nil {
 		l.sound.WriteUnit(u)
 	}
@@ -243,26 +257,57 @@ func (l *ladder) audio(u media.Unit) {
 func (l *ladder) made(rate int, u media.Unit) {
 	for _, r := range l.all() {
 		if r.audio == rate && !l.soundFails.Load() {
-			l.write(r, u)
+			r.mu.Lock()
+			l.put(r, u)
+			l.letIn(r)
+			r.mu.Unlock()
 		}
 	}
+	l.progress()
 }
 
 func (l *ladder) write(r *rendition, u media.Unit) {
 	r.mu.Lock()
-	err := r.packager.WriteUnit(u)
-	r.mu.Unlock()
-	if err != nil {
+	defer r.mu.Unlock()
+	l.put(r, u)
+}
+
+func (l *ladder) put(r *rendition, u media.Unit) {
+	if err := r.packager.WriteUnit(u); err != nil {
 		l.log.Error("a unit does not fit a rendition", "rendition", r.packager.Window.Rendition, "err", err)
 	}
 }
 
-// picture takes a picture of a rung. Where pictures are missing before it, a
-// rendition that follows the source leaves, and comes back where the source has
-// a segment that begins with a keyframe; if it is what others follow, all go on
-// with a discontinuity.
+// picture takes a picture of a rung. The first ones wait for its audio: players take
+// what begins without it for silent.
 func (l *ladder) picture(r *rendition, u media.Unit, line transcode.Line) {
 	r.mu.Lock()
+	if !r.heard && r.audio >= 0 && l.sounding.Load() && !l.soundFails.Load() && (len(r.early) == 0 || u.DTS-r.early[0].unit.DTS < earsWait) {
+		r.early = append(r.early, picture{u, line})
+		r.mu.Unlock()
+		return
+	}
+	l.letIn(r)
+	l.show(r, picture{u, line})
+	r.mu.Unlock()
+	l.progress()
+}
+
+// letIn ends the waiting for audio, if there is any. The caller holds r.mu.
+func (l *ladder) letIn(r *rendition) {
+	r.heard = true
+	for _, p := range r.early {
+		l.show(r, p)
+	}
+	r.early = nil
+}
+
+// show packages a picture. Where pictures are missing before it, a rendition that
+// follows the source leaves, and comes back where the source has a segment that
+// begins with a keyframe; if it is what others follow, all go on with a
+// discontinuity. The caller holds r.mu.
+func (l *ladder) show(r *rendition, p picture) {
+	line := p.line
 	if r.any && line.Gaps != r.line.Gaps && r == l.rungs[0] {
 		l.log.Warn("pictures are missing in renditions, which begin anew", "dropped", l.video.Dropped())
 	}
@@ -278,9 +323,7 @@ func (l *ladder) picture(r *rendition, u media.Unit, line transcode.Line) {
 		}
 		r.any, r.line = true, line
 	}
-	r.mu.Unlock()
-	l.write(r, u)
-	l.progress()
+	l.put(r, p.unit)
 }
 
 // lost notes that the process that makes pictures has failed.
@@ -348,6 +391,7 @@ func (l *ladder) close(final bool) {
 	l.release()
 	for _, r := range l.all() {
 		r.mu.Lock()
+		l.letIn(r)
 		if err := r.packager.Close(final); err != nil {
 			l.log.Error("a rendition closed with an error", "rendition", r.packager.Window.Rendition, "err", err)
 		}

@@ -22,7 +22,8 @@ import (
 )
 
 // fakeMode, set in a child's environment, makes this test program an ffmpeg that
-// copies what it gets to all its outputs. fakeFile is where it notes a crash.
+// copies what it gets to all its outputs. fakeFile is where it notes a crash, or what
+// it waits for.
 const (
 	fakeMode = "FAKE_FFMPEG"
 	fakeFile = "FAKE_FILE"
@@ -51,6 +52,10 @@ func fake(mode string) int {
 		if _, err := os.Stat(os.Getenv(fakeFile)); err != nil {
 			_ = os.Symlink("crashed", os.Getenv(fakeFile))
 			in = io.LimitReader(in, 20_000)
+		}
+	case mode == "late sound" && sound:
+		for _, err := os.Stat(os.Getenv(fakeFile)); err != nil; _, err = os.Stat(os.Getenv(fakeFile)) {
+			time.Sleep(time.Millisecond)
 		}
 	case mode == "silent":
 		outputs = []io.Writer{io.Discard}
@@ -179,6 +184,50 @@ func TestRenditionsAreThoseOfTheChannel(t *testing.T) {
 				}
 				if !snap.Ended || cut != first {
 					t.Errorf("%s: ended %t, cut %s, want %s", name, snap.Ended, cut, first)
+				}
+			}
+		})
+	}
+}
+
+// TestARenditionBeginsWithItsSound has the process that makes audio begin late: the
+// pictures wait for it, and nothing changes in the middle of the stream.
+func TestARenditionBeginsWithItsSound(t *testing.T) {
+	for _, typ := range []ivs.ChannelType{ivs.Standard, ivs.AdvancedSD} {
+		t.Run(string(typ), func(t *testing.T) {
+			b := transcoder(t, "late sound")
+			p := open(t, b, typed("st-1a", typ))
+			tick := time.NewTicker(3 * time.Millisecond)
+			defer tick.Stop()
+			for u := range sized(mediatest.Plain(t), 640, 360).Units(10 * time.Second) {
+				<-tick.C
+				if err := p.WriteUnit(u); err != nil {
+					t.Fatal(err)
+				}
+				if u.Track.Kind != media.Video || u.DTS != media.Clock/2 {
+					continue
+				}
+				<-time.After(300 * time.Millisecond) // for the pictures to come out
+				if segments(t, b, "st-1a", "360p30").Open != nil {
+					t.Error("the stream begins without its sound")
+				}
+				if err := os.WriteFile(b.Transcode.Watch.Environ[1][len(fakeFile)+1:], nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				for segments(t, b, "st-1a", "360p30").Open == nil {
+					<-tick.C
+				}
+			}
+			if err := p.Close(true); err != nil {
+				t.Fatal(err)
+			}
+			all := segments(t, b, "st-1a", "160p30").Segments
+			if len(all) != 5 {
+				t.Errorf("%d segments, want 5", len(all))
+			}
+			for _, s := range all {
+				if s.Discontinuity {
+					t.Errorf("segment %d begins anew", s.MSN)
 				}
 			}
 		})

@@ -11,13 +11,8 @@ import (
 	"time"
 )
 
-const (
-	// verdicts is how many signatures are remembered, good and bad.
-	verdicts = 8192 // a power of two
-
-	// patience is how long a token waits for its turn to be verified.
-	patience = 5 * time.Second
-)
+// verdicts is how many good signatures are remembered, and how many bad ones.
+const verdicts = 8192
 
 // ErrBusy is what a token gets whose turn does not come.
 var ErrBusy = errors.New("too many tokens are being verified")
@@ -26,30 +21,32 @@ var ErrBusy = errors.New("too many tokens are being verified")
 var ErrTooMany = errors.New("too many bad tokens came from this address")
 
 // A Verifier verifies tokens. To do so takes more than half a millisecond of a
-// processor, so it remembers what it found, does few at a time, and nothing for
-// addresses that bad ones come from. Its memory never grows. The zero value is
-// ready; it must not be copied.
+// processor, so it remembers what it found, does few at a time, those first that
+// come from where nothing bad came from, and nothing for addresses that many bad
+// ones come from. Its memory never grows. The zero value is ready; it must not be
+// copied.
 type Verifier struct {
 	once     sync.Once
-	turns    chan struct{}
-	failures failures
+	queue    queue
+	networks networks
 
-	mu       sync.Mutex
-	verdicts []verdict // by the first bytes of sum
+	mu   sync.Mutex
+	good []verdict // by the first bytes of sum
+	bad  []verdict // the same, so that bad ones do not make good ones be forgotten
 }
 
 // A verdict is what was found of a signature.
 type verdict struct {
 	sum  [sha256.Size]byte // of the token
 	keys [sha256.Size]byte // id of the keys
-	good bool
 }
 
 // prepare makes what the zero value lacks. Half of the processors are left to
 // those who watch already.
 func (v *Verifier) prepare() {
-	v.turns = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	v.verdicts = make([]verdict, verdicts)
+	v.queue.turns = max(1, runtime.GOMAXPROCS(0)/2)
+	v.queue.rank = v.networks.rank
+	v.good, v.bad = make([]verdict, verdicts), make([]verdict, verdicts)
 }
 
 // Verify returns what a token says if it is signed by one of keys and begins a
@@ -60,9 +57,9 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 	if len(text) > maxToken {
 		return Claims{}, ErrMalformed
 	}
-	sum := sha256.Sum256([]byte(text))
-	good, known := v.known(sum, keys)
-	if !known && v.failures.spent(from, time.Now()) {
+	it := verdict{sum: sha256.Sum256([]byte(text)), keys: keys.id}
+	good, known := v.known(it)
+	if !known && v.networks.spent(from) {
 		return Claims{}, ErrTooMany
 	}
 	p, err := parse(text)
@@ -73,7 +70,7 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 		return Claims{}, err
 	}
 	if !known {
-		if good, err = v.verify(ctx, sum, p, keys, from); err != nil {
+		if good, err = v.verify(ctx, it, p, keys, from); err != nil {
 			return Claims{}, err
 		}
 	}
@@ -84,44 +81,46 @@ func (v *Verifier) Verify(ctx context.Context, text, channel string, keys *Keys,
 }
 
 // verify reports whether a signature is good, when it is its turn. Many good tokens
-// may wait from one address, and what became known of it meanwhile counts.
-func (v *Verifier) verify(ctx context.Context, sum [sha256.Size]byte, p *parsed, keys *Keys, from netip.Addr) (bool, error) {
-	late := time.NewTimer(patience)
-	defer late.Stop()
-	select {
-	case v.turns <- struct{}{}:
-	case <-late.C:
-		return false, ErrBusy
-	case <-ctx.Done():
-		return false, ErrBusy
+// may wait from one address, and what became known of it meanwhile counts. Who
+// sent a bad one waits while the turn rests.
+func (v *Verifier) verify(ctx context.Context, it verdict, p *parsed, keys *Keys, from netip.Addr) (bool, error) {
+	if err := v.queue.wait(ctx, from); err != nil {
+		return false, err
 	}
-	defer func() { <-v.turns }()
-	if good, known := v.known(sum, keys); known {
+	defer v.queue.release()
+	if good, known := v.known(it); known {
 		return good, nil
 	}
-	if v.failures.spent(from, time.Now()) {
+	if v.networks.spent(from) {
 		return false, ErrTooMany
 	}
+	began := time.Now()
 	good := keys.signed(p)
+	took := time.Since(began)
+	v.networks.note(from, good)
+	v.remember(it, good)
 	if !good {
-		v.failures.count(from, time.Now())
+		<-time.After(v.queue.rest(took, len(keys.public)))
 	}
-	v.remember(verdict{sum: sum, keys: keys.id, good: good})
 	return good, nil
 }
 
 // place is where the verdict on a token is kept.
-func place(sum [sha256.Size]byte) uint64 { return binary.BigEndian.Uint64(sum[:]) % verdicts }
+func (it *verdict) place() uint64 { return binary.BigEndian.Uint64(it.sum[:]) % verdicts }
 
-func (v *Verifier) remember(found verdict) {
+func (v *Verifier) remember(it verdict, good bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.verdicts[place(found.sum)] = found
+	if good {
+		v.good[it.place()] = it
+	} else {
+		v.bad[it.place()] = it
+	}
 }
 
-func (v *Verifier) known(sum [sha256.Size]byte, keys *Keys) (good, known bool) {
+func (v *Verifier) known(it verdict) (good, known bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	at := &v.verdicts[place(sum)]
-	return at.good, at.sum == sum && at.keys == keys.id
+	good = v.good[it.place()] == it
+	return good, good || v.bad[it.place()] == it
 }

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -153,27 +152,6 @@ func TestAnAddressThatFailsTooOftenIsHeldBack(t *testing.T) {
 		}
 		if err := verify(stranger, "2001:db8::ffff:2"); !errors.Is(err, ErrTooMany) {
 			t.Errorf("a neighbour in the same /64: %v", err)
-		}
-	})
-}
-
-func TestOnlyFewAreVerifiedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k := newKey(t)
-		keys := keysOf(t, k)
-		var v Verifier
-		v.once.Do(v.prepare)
-		for range cap(v.turns) {
-			v.turns <- struct{}{} // they take for ever
-		}
-		_, err := v.Verify(t.Context(), signed(t, k, nil), arn, keys, home)
-		if !errors.Is(err, ErrBusy) {
-			t.Errorf("whose turn does not come: %v", err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := v.Verify(ctx, signed(t, k, map[string]any{"x": 1}), arn, keys, home); !errors.Is(err, ErrBusy) {
-			t.Errorf("who is gone: %v", err)
 		}
 	})
 }

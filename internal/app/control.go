@@ -47,7 +47,7 @@ func (a *App) joinControl(ctx context.Context) error {
 	restrictions := recent.Restrictions(a.remembered, a.db.RestrictionPolicies())
 	keyPairs := recent.KeyPairs(a.remembered, a.db.PlaybackKeyPairs())
 	plane := &control.Plane{
-		Store:        a.remembered,
+		Store:        revoker{a.remembered, a.viewing.barred},
 		Recordings:   a.destinations.Store,
 		Restrictions: restrictions,
 		Ads:          recent.Ads(a.remembered, a.db.AdConfigurations()),

@@ -38,6 +38,22 @@ func (a *App) joinViewing(ctx context.Context) error {
 	return err
 }
 
+// A revoker is a store whose revocations are in force here once they are answered.
+type revoker struct {
+	*recent.Store
+	barred *playback.Barred
+}
+
+// Revoke notes that a viewer's sessions are over. Where the playback cannot be told
+// at once, it finds out as other servers do.
+func (r revoker) Revoke(ctx context.Context, v ivs.Revocation) error {
+	if err := r.Store.Revoke(ctx, v); err != nil {
+		return err
+	}
+	_ = r.barred.Load(ctx) // what follows the database complains, if it goes on
+	return nil
+}
+
 // country returns where an address is, or "".
 func (a *App) country(of netip.Addr) string {
 	if a.viewing.countries == nil {

@@ -49,6 +49,7 @@ type Audience struct {
 	once   sync.Once
 	epoch  time.Time // when memory begins; the clock below counts from here
 	office ticketOffice
+	gates  gatehouse
 
 	shards   [shards]shard
 	total    atomic.Int64           // of viewers who watch

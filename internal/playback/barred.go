@@ -27,7 +27,8 @@ type Barred struct {
 	After func(ctx context.Context, change int64, limit int) ([]ivs.Revocation, int64, error)
 	Log   *slog.Logger // required
 
-	change int64 // owned by Load, then by Run
+	reading sync.Mutex
+	change  int64 // the last that was read
 
 	mu       sync.RWMutex
 	versions map[barredViewer]int64 // the highest that is over
@@ -38,8 +39,11 @@ type barredViewer struct {
 	viewer  string
 }
 
-// Load reads all there are, before anybody is let in.
+// Load reads all there are: before anybody is let in, and when one was noted here,
+// which is then in force once Load returns.
 func (b *Barred) Load(ctx context.Context) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	for {
 		list, next, err := b.After(ctx, b.change, barredPage)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"sync"
 
 	"openivs/internal/hls"
 	"openivs/internal/ivs"
@@ -18,16 +19,48 @@ import (
 const (
 	gateMark = "gate "                          // no ticket begins so
 	maxGate  = ((macSize+maxOrigins)*4 + 2) / 3 // characters
+
+	// maxGates is how many gates are remembered. One more, and all are forgotten.
+	maxGates = 256
 )
+
+// A gatehouse remembers the gates of origins, for every playlist names its own.
+// The zero value has none.
+type gatehouse struct {
+	mu    sync.RWMutex
+	names map[string]string // by origins with commas
+}
+
+func (g *gatehouse) find(origins string) (string, bool) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	name, ok := g.names[origins]
+	return name, ok
+}
+
+func (g *gatehouse) keep(origins, name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.names == nil || len(g.names) >= maxGates {
+		g.names = make(map[string]string)
+	}
+	g.names[origins] = name
+}
 
 // gate returns the name of the gate of some origins.
 func (a *Audience) gate(origins []string) string {
+	list := strings.Join(origins, ",")
+	if name, ok := a.gates.find(list); ok {
+		return name
+	}
 	a.clock() // the office has its key from now on
 	p := a.office.pen()
 	defer a.office.pens.Put(p)
-	said := []byte(gateMark + strings.Join(origins, ","))
+	said := []byte(gateMark + list)
 	mac := p.sign(said)
-	return base64.RawURLEncoding.EncodeToString(append(append(make([]byte, 0, len(said)+macSize), mac...), said[len(gateMark):]...))
+	name := base64.RawURLEncoding.EncodeToString(append(append(make([]byte, 0, len(said)+macSize), mac...), said[len(gateMark):]...))
+	a.gates.keep(list, name)
+	return name
 }
 
 // readGate returns the origins of a gate, and false if it is none of ours.

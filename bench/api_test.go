@@ -287,7 +287,7 @@ func (f *furnished) operations() []call {
 		{name: "BatchGetChannel", n: perMeasure / 10, request: post("/BatchGetChannel", func(i int) string {
 			return `{"arns":["` + f.channels[i] + `","` + f.channels[len(f.channels)-1-i] + `"]}`
 		})},
-		{name: "ListTagsForResource", n: perMeasure / 4, request: func(i int) (string, string, string) {
+		{name: "ListTagsForResource", n: perMeasure, request: func(i int) (string, string, string) {
 			return http.MethodGet, "/tags/" + url.QueryEscape(f.channels[i]), ""
 		}},
 		{name: "TagResource", n: perMeasure / 20, request: func(i int) (string, string, string) {

@@ -40,6 +40,7 @@ type ChannelStore interface {
 	Channel(ctx context.Context, arn ivs.ARN) (ivs.Channel, error)
 	// ChannelsByARN returns those that exist, in any order.
 	ChannelsByARN(ctx context.Context, arns []ivs.ARN) ([]ivs.Channel, error)
+	// Channels leaves passphrases out.
 	Channels(ctx context.Context, f ivs.ChannelFilter, after int64, limit int) (ivs.Page[ivs.Channel], error)
 	// UpdateChannel reads, changes and writes in one transaction. live says
 	// whether the channel has an open session; an error of change is returned
@@ -58,6 +59,7 @@ type StreamKeyStore interface {
 	CreateStreamKey(ctx context.Context, k ivs.StreamKey, limit int) error
 	StreamKey(ctx context.Context, arn ivs.ARN) (ivs.StreamKey, error)
 	StreamKeysByARN(ctx context.Context, arns []ivs.ARN) ([]ivs.StreamKey, error)
+	// StreamKeys leaves values out.
 	StreamKeys(ctx context.Context, channel ivs.ARN, after int64, limit int) (ivs.Page[ivs.StreamKey], error)
 	DeleteStreamKey(ctx context.Context, arn ivs.ARN) error
 }
@@ -79,6 +81,7 @@ type SessionStore interface {
 
 // TagStore keeps tags, whatever they are on.
 type TagStore interface {
+	// Tags are the caller's own.
 	Tags(ctx context.Context, arn ivs.ARN) (ivs.Tags, error)
 	// UpdateTags reads, changes and writes in one transaction.
 	UpdateTags(ctx context.Context, arn ivs.ARN, change func(t ivs.Tags) error) error

@@ -54,7 +54,7 @@ func (p *Plane) ListTagsForResource(ctx context.Context, in *ivsapi.ListTagsForR
 	if err != nil {
 		return nil, storeError(err, in.ResourceARN)
 	}
-	return &ivsapi.ListTagsForResourceOutput{Tags: tags.Clone()}, nil
+	return &ivsapi.ListTagsForResourceOutput{Tags: tags}, nil
 }
 
 // taggable reads the ARN of a resource of any kind.

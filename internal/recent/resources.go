@@ -10,49 +10,43 @@ import (
 // Resources are remembered one by one, as channels are. Nobody else may change
 // what is in their table.
 type Resources[T any] struct {
-	store    control.Resources[T]
-	table    table[ivs.ARN, T]
-	all      table[struct{}, []T] // one list
-	withTags func(T) T            // a copy with tags of its own
+	store control.Resources[T]
+	table table[ivs.ARN, T]
+	all   table[struct{}, []T] // one list
+	tags  func(*T) *ivs.Tags
 }
 
 // Restrictions returns playback restriction policies that are remembered, and
 // forgotten when their tags change by way of s.
 func Restrictions(s *Store, r control.Resources[ivs.RestrictionPolicy]) *Resources[ivs.RestrictionPolicy] {
-	return remember(s, ivs.KindPlaybackRestrictionPolicy, r, func(p ivs.RestrictionPolicy) ivs.RestrictionPolicy {
-		p.Tags = tags(p.Tags)
-		return p
-	})
+	return remember(s, ivs.KindPlaybackRestrictionPolicy, r, func(p *ivs.RestrictionPolicy) *ivs.Tags { return &p.Tags })
 }
 
 // Ads does for ad configurations what Restrictions does for policies.
 func Ads(s *Store, r control.Resources[ivs.AdConfiguration]) *Resources[ivs.AdConfiguration] {
-	return remember(s, ivs.KindAdConfiguration, r, func(c ivs.AdConfiguration) ivs.AdConfiguration {
-		c.Tags = tags(c.Tags)
-		return c
-	})
+	return remember(s, ivs.KindAdConfiguration, r, func(c *ivs.AdConfiguration) *ivs.Tags { return &c.Tags })
 }
 
 // KeyPairs does the same for playback key pairs.
 func KeyPairs(s *Store, r control.Resources[ivs.PlaybackKeyPair]) *Resources[ivs.PlaybackKeyPair] {
-	return remember(s, ivs.KindPlaybackKeyPair, r, func(k ivs.PlaybackKeyPair) ivs.PlaybackKeyPair {
-		k.Tags = tags(k.Tags)
-		return k
-	})
+	return remember(s, ivs.KindPlaybackKeyPair, r, func(k *ivs.PlaybackKeyPair) *ivs.Tags { return &k.Tags })
 }
 
 // Recordings does the same for recording configurations.
 func Recordings(s *Store, r control.Resources[ivs.RecordingConfiguration]) *Resources[ivs.RecordingConfiguration] {
-	return remember(s, ivs.KindRecordingConfiguration, r, func(c ivs.RecordingConfiguration) ivs.RecordingConfiguration {
-		c.Tags = tags(c.Tags)
-		return c
-	})
+	return remember(s, ivs.KindRecordingConfiguration, r, func(c *ivs.RecordingConfiguration) *ivs.Tags { return &c.Tags })
 }
 
-func remember[T any](s *Store, k ivs.Kind, r control.Resources[T], withTags func(T) T) *Resources[T] {
-	out := &Resources[T]{store: r, withTags: withTags}
-	s.others[k] = out.change
+func remember[T any](s *Store, k ivs.Kind, r control.Resources[T], tags func(*T) *ivs.Tags) *Resources[T] {
+	out := &Resources[T]{store: r, tags: tags}
+	s.others[k] = other{change: out.change, tags: out.tagsOf}
 	return out
+}
+
+// tagsOf returns the tags of a resource.
+func (r *Resources[T]) tagsOf(ctx context.Context, arn ivs.ARN) (ivs.Tags, error) {
+	v, err := r.Get(ctx, arn)
+	return *r.tags(&v), err
 }
 
 // change begins a change of any of them.
@@ -85,7 +79,9 @@ func (r *Resources[T]) Create(ctx context.Context, v T, limit int) (err error) {
 // Get returns a resource. Its lists stay as they are.
 func (r *Resources[T]) Get(ctx context.Context, arn ivs.ARN) (T, error) {
 	v, err := r.table.get(ctx, arn, r.store.Get)
-	return r.withTags(v), err
+	own := r.tags(&v)
+	*own = tags(*own)
+	return v, err
 }
 
 // List returns resources by creation, the oldest first.

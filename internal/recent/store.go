@@ -1,5 +1,5 @@
-// Package recent remembers what was read of channels, stream keys, sessions and
-// some other resources, so that reading them again costs no query.
+// Package recent remembers what was read of channels, one by one and in pages, stream
+// keys, sessions and some other resources, so that reading them again costs no query.
 //
 // It is right only where all changes go through it: in the server that owns the
 // database. Resources and their tags are changed by the API, sessions by those who
@@ -15,8 +15,8 @@ import (
 	"openivs/internal/ivs"
 )
 
-// A Store is a control.Store whose single channels and stream keys are
-// remembered. It has every method that changes them; none is passed through by
+// A Store is a control.Store whose single channels and stream keys, and pages of
+// channels, are remembered. It has every method that changes them; none is passed through by
 // embedding, so that a new one cannot be missed.
 type Store struct {
 	control.ViewerStore
@@ -28,7 +28,14 @@ type Store struct {
 
 	channels table[ivs.ARN, ivs.Channel]
 	keys     table[ivs.ARN, ivs.StreamKey]
-	others   map[ivs.Kind]func() (end func(err *error)) // what begins a change of them
+	lists    table[list, ivs.Page[ivs.Channel]]
+	others   map[ivs.Kind]other
+}
+
+// An other is a kind of resource that is remembered elsewhere.
+type other struct {
+	change func() (end func(err *error)) // begins a change of any of them
+	tags   func(context.Context, ivs.ARN) (ivs.Tags, error)
 }
 
 var _ control.Store = (*Store)(nil)
@@ -36,7 +43,9 @@ var _ control.Store = (*Store)(nil)
 // New returns a store that remembers what it reads of another, with the sessions
 // of the same database. Other resources are added before its first use.
 func New(s control.Store, history *History) *Store {
-	return &Store{History: history, ViewerStore: s, channelStore: s, keyStore: s, tagStore: s, others: make(map[ivs.Kind]func() func(*error))}
+	out := &Store{History: history, ViewerStore: s, channelStore: s, keyStore: s, tagStore: s, others: make(map[ivs.Kind]other)}
+	out.lists.weigh = func(p ivs.Page[ivs.Channel]) int { return 1 + len(p.Items) }
+	return out
 }
 
 // Channel returns a channel.
@@ -61,13 +70,26 @@ func tags(t ivs.Tags) ivs.Tags {
 	return t.Clone()
 }
 
-// Tags returns the tags of a resource.
+// Tags returns the tags of a resource, which are remembered with all of it.
 func (s *Store) Tags(ctx context.Context, arn ivs.ARN) (ivs.Tags, error) {
-	return s.tagStore.Tags(ctx, arn)
+	if o, ok := s.others[arn.Kind]; ok {
+		return o.tags(ctx, arn)
+	}
+	switch arn.Kind {
+	case ivs.KindChannel:
+		c, err := s.Channel(ctx, arn)
+		return c.Tags, err
+	case ivs.KindStreamKey:
+		k, err := s.StreamKey(ctx, arn)
+		return k.Tags, err
+	default:
+		return s.tagStore.Tags(ctx, arn)
+	}
 }
 
-// CreateChannel stores a new channel. Nothing was known of it before.
-func (s *Store) CreateChannel(ctx context.Context, c ivs.Channel, k ivs.StreamKey, limit int) error {
+// CreateChannel stores a new channel. Nothing was known of it alone before.
+func (s *Store) CreateChannel(ctx context.Context, c ivs.Channel, k ivs.StreamKey, limit int) (err error) {
+	defer s.lists.change()(&err)
 	return s.channelStore.CreateChannel(ctx, c, k, limit)
 }
 
@@ -79,12 +101,14 @@ func (s *Store) CreateStreamKey(ctx context.Context, k ivs.StreamKey, limit int)
 // UpdateChannel changes a channel.
 func (s *Store) UpdateChannel(ctx context.Context, arn ivs.ARN, change func(c *ivs.Channel, live bool) error) (c ivs.Channel, err error) {
 	defer s.channels.change()(&err)
+	defer s.lists.change()(&err)
 	return s.channelStore.UpdateChannel(ctx, arn, change)
 }
 
 // DeleteChannel deletes a channel and its stream keys.
 func (s *Store) DeleteChannel(ctx context.Context, arn ivs.ARN, allow func(live bool) error) (err error) {
 	defer s.channels.change()(&err)
+	defer s.lists.change()(&err)
 	defer s.keys.change()(&err)
 	defer s.deleteChannel(arn)(&err)
 	return s.channelStore.DeleteChannel(ctx, arn, allow)
@@ -98,12 +122,13 @@ func (s *Store) DeleteStreamKey(ctx context.Context, arn ivs.ARN) (err error) {
 
 // UpdateTags changes the tags of a resource.
 func (s *Store) UpdateTags(ctx context.Context, arn ivs.ARN, change func(t ivs.Tags) error) (err error) {
-	if change, ok := s.others[arn.Kind]; ok {
-		defer change()(&err)
+	if o, ok := s.others[arn.Kind]; ok {
+		defer o.change()(&err)
 	}
 	switch arn.Kind { //nolint:exhaustive // the others are above, or not remembered
 	case ivs.KindChannel:
 		defer s.channels.change()(&err)
+		defer s.lists.change()(&err)
 	case ivs.KindStreamKey:
 		defer s.keys.change()(&err)
 	}
@@ -115,9 +140,24 @@ func (s *Store) ChannelsByARN(ctx context.Context, arns []ivs.ARN) ([]ivs.Channe
 	return s.channelStore.ChannelsByARN(ctx, arns)
 }
 
-// Channels lists channels.
+// A list is a page of a list of channels, without the pointer of its filter.
+type list struct {
+	filter ivs.ChannelFilter
+	named  bool
+	name   string
+	after  int64
+	limit  int
+}
+
+// Channels lists channels. The caller must not change what is on a page.
 func (s *Store) Channels(ctx context.Context, f ivs.ChannelFilter, after int64, limit int) (ivs.Page[ivs.Channel], error) {
-	return s.channelStore.Channels(ctx, f, after, limit)
+	l := list{filter: f, after: after, limit: limit}
+	if f.Name != nil {
+		l.filter.Name, l.named, l.name = nil, true, *f.Name
+	}
+	return s.lists.get(ctx, l, func(ctx context.Context, _ list) (ivs.Page[ivs.Channel], error) {
+		return s.channelStore.Channels(ctx, f, after, limit)
+	})
 }
 
 // StreamKeysByARN returns those of the stream keys that exist.

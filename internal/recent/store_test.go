@@ -47,6 +47,26 @@ func (d *database) Channel(_ context.Context, arn ivs.ARN) (ivs.Channel, error) 
 	return c, nil
 }
 
+// Channels are those with a name, or all.
+func (d *database) Channels(_ context.Context, f ivs.ChannelFilter, _ int64, limit int) (p ivs.Page[ivs.Channel], _ error) {
+	d.reads.Add(1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.channels {
+		if len(p.Items) < limit && (f.Name == nil || *f.Name == c.Name) {
+			p.Items = append(p.Items, c)
+		}
+	}
+	return p, nil
+}
+
+func (d *database) CreateChannel(_ context.Context, c ivs.Channel, _ ivs.StreamKey, _ int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.channels[c.ARN] = c
+	return d.fails
+}
+
 func (d *database) StreamKey(_ context.Context, arn ivs.ARN) (ivs.StreamKey, error) {
 	d.reads.Add(1)
 	d.mu.Lock()
@@ -197,6 +217,91 @@ func TestTheCallerMayChangeWhatItGets(t *testing.T) {
 
 // TestAReadThatAChangeOvertakesIsNotRemembered has the change come when the read
 // has already looked.
+// TestTagsAreRememberedWithWhatHasThem is about all kinds alike: tags are read with the
+// rest, once, and are the caller's own.
+func TestTagsAreRememberedWithWhatHasThem(t *testing.T) {
+	d, s := open()
+	policy := ivs.ARN{Service: "ivs", Region: "r", Account: "1", Kind: ivs.KindPlaybackRestrictionPolicy, ID: "p"}
+	p := &policies{v: ivs.RestrictionPolicy{ARN: policy, Name: "0", Tags: ivs.Tags{"a": "0"}}}
+	recent.Restrictions(s, p)
+	tags := func(arn ivs.ARN, want string) {
+		t.Helper()
+		got, err := s.Tags(t.Context(), arn)
+		if err != nil || fmt.Sprint(got) != want {
+			t.Errorf("tags of a %s: %v, %v; want %s", arn.Kind, got, err, want)
+		}
+		got["mine"] = "1"
+	}
+	for range 3 {
+		tags(channel, "map[a:0]")
+		tags(key, "map[]")
+		tags(policy, "map[a:0]")
+	}
+	if d.reads.Load() != 2 || p.reads != 1 {
+		t.Errorf("%d reads of channels and keys, %d of policies; want one of each", d.reads.Load(), p.reads)
+	}
+	if err := s.UpdateTags(t.Context(), channel, func(tags ivs.Tags) error { tags["b"] = "1"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	tags(channel, "map[a:0 b:1]")
+	p.v.Tags = ivs.Tags{"c": "2"}
+	if err := s.UpdateTags(t.Context(), policy, func(ivs.Tags) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	tags(policy, "map[c:2]")
+	if err := s.DeleteChannel(t.Context(), channel, func(bool) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Tags(t.Context(), channel); ivs.CodeOf(err) != ivs.NotFound {
+		t.Errorf("tags of what is deleted: %v", err)
+	}
+}
+
+// TestPagesOfChannelsAreRememberedUntilAChannelChanges reads pages, one by one, after
+// each sort of change.
+func TestPagesOfChannelsAreRememberedUntilAChannelChanges(t *testing.T) {
+	d, s := open()
+	other := channel
+	other.ID = "other"
+	pages := func(after, want string) {
+		t.Helper()
+		before := d.reads.Load()
+		for range 3 {
+			got := ""
+			for _, f := range []ivs.ChannelFilter{{}, {Name: new("0")}, {Name: new("")}} {
+				for _, limit := range []int{1, 10} {
+					p, err := s.Channels(t.Context(), f, 0, limit)
+					if err != nil {
+						t.Error(err)
+					}
+					got += fmt.Sprint(len(p.Items))
+				}
+			}
+			if got != want {
+				t.Errorf("after %s: %s, want %s", after, got, want)
+			}
+		}
+		if n := d.reads.Load() - before; n != 6 {
+			t.Errorf("after %s: %d reads, want one for each page", after, n)
+		}
+	}
+	pages("nothing", "111100")
+	if err := s.CreateChannel(t.Context(), ivs.Channel{ARN: other}, ivs.StreamKey{}, 10); err != nil {
+		t.Fatal(err)
+	}
+	pages("a channel was made", "121111")
+	rename(t, s, "1")
+	pages("a channel was renamed", "120011")
+	if err := s.UpdateTags(t.Context(), channel, func(ivs.Tags) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	pages("tags were changed", "120011")
+	if err := s.DeleteChannel(t.Context(), other, func(bool) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	pages("a channel was deleted", "110000")
+}
+
 func TestAReadThatAChangeOvertakesIsNotRemembered(t *testing.T) {
 	d, s := open()
 	once := sync.OnceFunc(func() { rename(t, s, "1") })

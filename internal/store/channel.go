@@ -14,6 +14,7 @@ import (
 
 const (
 	channelColumns    = `id, arn, settings, tags, passphrase`
+	openColumns       = `id, arn, settings, tags, NULL` // the same, without what is sealed
 	passphraseContext = "channels.passphrase "
 )
 
@@ -65,9 +66,9 @@ func (db *DB) ChannelsByARN(ctx context.Context, arns []ivs.ARN) ([]ivs.Channel,
 	return out, db.done("read channels", err)
 }
 
-// Channels lists channels by creation, the oldest first.
+// Channels lists channels by creation, the oldest first, without their passphrases.
 func (db *DB) Channels(ctx context.Context, f ivs.ChannelFilter, after int64, limit int) (ivs.Page[ivs.Channel], error) {
-	const begin = `SELECT ` + channelColumns + ` FROM channels WHERE id > $1`
+	const begin = `SELECT ` + openColumns + ` FROM channels WHERE id > $1`
 	const end = ` ORDER BY id LIMIT $2`
 	q, args := begin+end, []any{after, limit + 1}
 	switch {
@@ -169,7 +170,7 @@ func (db *DB) sealPassphrase(c ivs.Channel) []byte {
 	return db.key.Seal([]byte(string(c.SRTPassphrase)), passphraseContext+c.ARN.String())
 }
 
-// scanChannel reads channelColumns.
+// scanChannel reads channelColumns or openColumns.
 func (db *DB) scanChannel(row scanner) (int64, ivs.Channel, error) {
 	var id int64
 	var arn string
@@ -183,6 +184,9 @@ func (db *DB) scanChannel(row scanner) (int64, ivs.Channel, error) {
 	}
 	if err := json.Unmarshal(tags, &c.Tags); err != nil {
 		return 0, c, fmt.Errorf("decode the tags of %s: %w", arn, err)
+	}
+	if sealed == nil {
+		return id, c, nil
 	}
 	plain, err := db.key.Open(sealed, passphraseContext+arn)
 	if err != nil {

@@ -112,6 +112,9 @@ func listChannels(t *testing.T, db *store.DB, f ivs.ChannelFilter, limit int) []
 			t.Fatalf("a page of %d has %d items", limit, len(page.Items))
 		}
 		for _, c := range page.Items {
+			if c.SRTPassphrase != "" {
+				t.Errorf("the list has the passphrase of %s", c.ARN)
+			}
 			out = append(out, c.ARN)
 		}
 		if page.Next == 0 {

@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	streamKeyFrom    = `SELECT k.id, k.arn, c.arn, k.value, k.tags FROM stream_keys k JOIN channels c ON c.id = k.channel `
+	streamKeyFrom    = `SELECT k.id, k.arn, c.arn, k.value, k.tags` + keyTables
+	openKeyFrom      = `SELECT k.id, k.arn, c.arn, NULL, k.tags` + keyTables // the same, without what is sealed
+	keyTables        = ` FROM stream_keys k JOIN channels c ON c.id = k.channel `
 	streamKeyContext = "stream_keys.value "
 )
 
@@ -65,9 +67,9 @@ func (db *DB) StreamKeysByARN(ctx context.Context, arns []ivs.ARN) ([]ivs.Stream
 	return out, db.done("read stream keys", err)
 }
 
-// StreamKeys lists the keys of a channel, the oldest first.
+// StreamKeys lists the keys of a channel, the oldest first, without their values.
 func (db *DB) StreamKeys(ctx context.Context, channel ivs.ARN, after int64, limit int) (ivs.Page[ivs.StreamKey], error) {
-	const q = streamKeyFrom + `WHERE c.arn = $1 AND k.id > $2 ORDER BY k.id LIMIT $3`
+	const q = openKeyFrom + `WHERE c.arn = $1 AND k.id > $2 ORDER BY k.id LIMIT $3`
 	rows, err := db.read.query(ctx, q, channel.String(), after, limit+1)
 	page, err := collectPage(rows, err, limit, db.scanStreamKey)
 	return page, db.done("list the stream keys of "+channel.String(), err)
@@ -91,7 +93,7 @@ func (db *DB) Publisher(ctx context.Context, key ivs.Secret) (ivs.Channel, error
 	return c, db.found(streamKeyName, "as given", err)
 }
 
-// scanStreamKey reads the columns of streamKeyFrom.
+// scanStreamKey reads the columns of streamKeyFrom or openKeyFrom.
 func (db *DB) scanStreamKey(row scanner) (int64, ivs.StreamKey, error) {
 	var id int64
 	var arn, channel string
@@ -109,6 +111,9 @@ func (db *DB) scanStreamKey(row scanner) (int64, ivs.StreamKey, error) {
 	}
 	if err := json.Unmarshal(tags, &k.Tags); err != nil {
 		return 0, k, fmt.Errorf("decode the tags of %s: %w", arn, err)
+	}
+	if sealed == nil {
+		return id, k, nil
 	}
 	value, err := db.key.Open(sealed, streamKeyContext+arn)
 	if err != nil {

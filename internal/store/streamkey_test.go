@@ -61,6 +61,9 @@ func streamKeyPages(t *testing.T, e engine) {
 	if err != nil || len(page.Items) != 1 || page.Items[0].ARN != second.ARN || page.Next != 0 {
 		t.Errorf("last page: %v, %v", page, err)
 	}
+	if page.Items[0].Value != "" {
+		t.Error("the list has the value of a key")
+	}
 	if page.Items[0].Tags == nil {
 		t.Error("tags are nil, want an empty map")
 	}

@@ -31,12 +31,16 @@ const activeIn = 20 * time.Second
 
 // recording makes a recording configuration and waits as Terraform's provider
 // does: until ACTIVE was read twice in a row.
-func (s *running) recording(t *testing.T, bucket string) string {
+func (s *running) recording(t *testing.T, bucket string, change ...func(*ivs.CreateRecordingConfigurationInput)) string {
 	t.Helper()
-	out, err := s.ivs.CreateRecordingConfiguration(t.Context(), &ivs.CreateRecordingConfigurationInput{
+	in := &ivs.CreateRecordingConfigurationInput{
 		DestinationConfiguration: &types.DestinationConfiguration{S3: &types.S3DestinationConfiguration{BucketName: &bucket}},
 		Tags:                     map[string]string{"made-by": "terraform"},
-	})
+	}
+	for _, f := range change {
+		f(in)
+	}
+	out, err := s.ivs.CreateRecordingConfiguration(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,6 +59,7 @@ type condition struct {
 	FailTold bool        `json:"failTold,omitempty"` // the event about that is owed or stored
 	Done     bool        `json:"done,omitempty"`     // all is stored but what is owed
 	Owed     []ivs.Event `json:"owed,omitempty"`     // events that are not known to be stored
+	Shape    *shape      `json:"shape,omitempty"`    // of its streams; it never changes, only to another
 }
 
 // A folder is what is recorded of a rendition.

@@ -27,6 +27,7 @@ import (
 // A studio has a recorder, and a bucket that may misbehave.
 type studio struct {
 	record.Recorder
+	t     *testing.T
 	dir   string // of the bucket
 	begun time.Time
 
@@ -34,12 +35,15 @@ type studio struct {
 	puts   int
 	events []ivs.Event
 	fault  func(s *studio, ctx context.Context) error // befalls each put; nil: nothing does
+
+	renditions []string
+	lens       func(f *hls.Facts) // changes what renditions seem to be; nil: nothing
 }
 
 func newStudio(t *testing.T) *studio {
 	t.Helper()
 	above := t.TempDir()
-	s := &studio{dir: filepath.Join(above, "demo-bucket"), begun: time.Now()}
+	s := &studio{t: t, dir: filepath.Join(above, "demo-bucket"), begun: time.Now()}
 	s.Dir = filepath.Join(above, "spool")
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -67,11 +71,12 @@ type faulty struct {
 func (f *faulty) trouble(ctx context.Context) error {
 	f.s.mu.Lock()
 	f.s.puts++
+	fault := f.s.fault
 	f.s.mu.Unlock()
-	if f.s.fault == nil {
+	if fault == nil {
 		return nil
 	}
-	return f.s.fault(f.s, ctx)
+	return fault(f.s, ctx)
 }
 
 func (f *faulty) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
@@ -149,6 +154,9 @@ func (s *studio) play(t *testing.T, v ivs.Session, length time.Duration, renditi
 			track := *f.Video
 			track.Picture.Height, track.Picture.Width = edges[w.Rendition], edges[w.Rendition]*16/9
 			f.Video = &track
+			if s.lens != nil {
+				s.lens(&f)
+			}
 			rec.Segment(w, seg, f)
 		}}
 		if name != "source" {

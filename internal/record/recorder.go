@@ -41,8 +41,8 @@ type Recorder struct {
 	used atomic.Int64 // bytes of media in the spool
 
 	mu      sync.Mutex
-	open    map[string]*Recording // by id
-	changed chan struct{}         // closed when there is one fewer; nil: nobody waits
+	open    map[*Recording]struct{}
+	changed chan struct{} // closed when one is at its end or at rest; nil: nobody waits
 	work    sync.WaitGroup
 }
 
@@ -66,7 +66,7 @@ func (r *Recorder) Resume(ctx context.Context) error {
 			continue
 		}
 		dir := filepath.Join(r.Dir, d.Name())
-		rec, err := r.recover(dir)
+		p, err := r.recover(dir)
 		if errors.Is(err, errNothing) {
 			if err := os.RemoveAll(dir); err != nil {
 				return fmt.Errorf("clear the spool of recordings: %w", err)
@@ -77,9 +77,10 @@ func (r *Recorder) Resume(ctx context.Context) error {
 			r.log().Error("a recording in the spool cannot be read and is left there", "file", dir, "err", err)
 			continue
 		}
+		rec := p.rec
 		r.add(rec)
 		rec.log.Info("a recording that a server left open is brought to its end", "bucket", rec.head.Config.Destination.S3.Bucket, "prefix", rec.head.Prefix)
-		rec.run(ctx, false)
+		rec.run(ctx)
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func (r *Recorder) Begin(s ivs.Session) *Recording {
 		rec.fail(fmt.Sprintf("ValidationException: the recording configuration is %s, not ACTIVE", state))
 	}
 	r.add(rec)
-	rec.run(context.Background(), true)
+	rec.run(context.Background())
 	return rec
 }
 
@@ -119,16 +120,24 @@ func (r *Recorder) add(rec *Recording) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.open == nil {
-		r.open = make(map[string]*Recording)
+		r.open = make(map[*Recording]struct{})
 	}
-	r.open[rec.head.ID] = rec
+	if !rec.spooled {
+		rec.before = r.earlier(rec)
+	}
+	r.open[rec] = struct{}{}
 }
 
 // gone forgets a recording of which nothing is left to do.
 func (r *Recorder) gone(rec *Recording) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.open, rec.head.ID)
+	delete(r.open, rec)
+	r.change()
+}
+
+// change tells those who wait that there is one fewer to wait for. The caller has mu.
+func (r *Recorder) change() {
 	if r.changed != nil {
 		close(r.changed)
 		r.changed = nil
@@ -136,11 +145,17 @@ func (r *Recorder) gone(rec *Recording) {
 }
 
 // Close waits until all recordings are at their end, or ctx is. What is left then
-// stays in the spool for the next start. No Begin follows.
+// stays in the spool for the next start, as do those whose stream may come back. No
+// Begin follows.
 func (r *Recorder) Close(ctx context.Context) error {
 	for {
 		r.mu.Lock()
-		left := len(r.open)
+		left := 0
+		for rec := range r.open {
+			if !rec.atRest() {
+				left++
+			}
+		}
 		if r.changed == nil {
 			r.changed = make(chan struct{})
 		}
@@ -158,7 +173,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 		break
 	}
 	r.mu.Lock()
-	for _, rec := range r.open {
+	for rec := range r.open {
 		rec.stop()
 	}
 	r.mu.Unlock()

@@ -56,6 +56,7 @@ type Recording struct {
 	camera  camera
 	toShow  chan struct{} // holds one: there may be a thumbnail to make
 	settled bool          // nothing more comes of the stream
+	reunion               // with streams that come back
 	order   sync.Mutex    // held from the journal to jobs, which have the same order
 	writer  spooler
 	shelf   shelf
@@ -71,6 +72,7 @@ type item struct {
 
 func (rec *Recording) prepare() {
 	rec.toSpool, rec.toStore, rec.toShow = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	rec.left = make(chan struct{})
 	rec.writer = spooler{rec: rec, tracks: make(map[string]*track)}
 	rec.shelf = shelf{rec: rec, folders: make(map[string]*listing)}
 }
@@ -95,6 +97,9 @@ func (rec *Recording) Segment(w *hls.Window, seg *hls.Segment, f hls.Facts) {
 	}
 	rec.mu.Lock()
 	rec.camera.learn(w.Rendition, f)
+	if w.Rendition == hls.Source {
+		rec.rate = f.Average
+	}
 	if rec.head.Config.Renditions.Selection == ivs.NoRenditions {
 		rec.mu.Unlock()
 		return
@@ -142,26 +147,28 @@ func (rec *Recording) fail(reason string) {
 		rec.state.Failure = reason
 		rec.queue, rec.queued = nil, 0
 	}
+	prefix := rec.head.Prefix
 	rec.mu.Unlock()
 	if !first {
 		return
 	}
-	rec.log.Error("a recording fails, the stream goes on", "bucket", rec.head.Config.Destination.S3.Bucket, "prefix", rec.head.Prefix, "reason", reason)
+	rec.log.Error("a recording fails, the stream goes on", "bucket", rec.head.Config.Destination.S3.Bucket, "prefix", prefix, "reason", reason)
 	ring(rec.toSpool)
 	ring(rec.toStore)
 	ring(rec.toShow)
 }
 
-// run starts the goroutines of a recording, which outlive ctx; fresh: there is a stream to write.
-func (rec *Recording) run(ctx context.Context, fresh bool) {
+// run starts the goroutines of a recording, which outlive ctx.
+func (rec *Recording) run(ctx context.Context) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	rec.stop = stop
-	rec.spooled = !fresh
+	fresh := !rec.spooled
 	rec.recorder.work.Go(func() {
+		defer close(rec.left)
 		defer stop()
 		var writing sync.WaitGroup
 		if fresh {
-			err := rec.begin() // before anybody else writes into the journal
+			err := rec.settle(ctx) // before anybody else writes into the journal
 			writing.Go(func() { rec.write(ctx, err) })
 		}
 		done := rec.store(ctx)
@@ -280,7 +287,12 @@ func (rec *Recording) over(ended time.Time) {
 	if err := rec.writer.end(); err != nil {
 		rec.fail(fmt.Sprintf("InternalServerException: the spool cannot be written: %v", err))
 	}
-	rec.change(func(c *condition) { c.Ended = ended })
+	rec.change(func(c *condition) {
+		c.Ended = ended
+		if c.Shape != nil && len(c.Streams) == 1 {
+			c.Shape = &shape{c.Shape.Folders, rec.rate}
+		}
+	})
 	rec.mu.Lock()
 	rec.spooled = true
 	rec.mu.Unlock()

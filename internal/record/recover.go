@@ -20,15 +20,17 @@ type replay struct {
 	stored int              // Inits, Files and Thumbs that the journal says are stored
 	seen   int              // of them, how many the replay has come by
 	open   map[string]*file // by folder: files that are not whole
-	last   time.Time        // the end of the newest piece
+	tracks map[string]*track
+	thumbs int
+	last   time.Time // the end of the newest piece
 }
 
 // recover reads a recording in the spool, and ends the files that are not whole. It
 // returns errNothing if nothing was to be recorded yet.
-func (r *Recorder) recover(dir string) (*Recording, error) {
-	rec := &Recording{recorder: r, dir: dir}
+func (r *Recorder) recover(dir string) (*replay, error) {
+	rec := &Recording{recorder: r, dir: dir, spooled: true}
 	rec.prepare()
-	p := &replay{rec: rec, open: make(map[string]*file)}
+	p := &replay{rec: rec, open: make(map[string]*file), tracks: rec.writer.tracks}
 	size, err := p.read(p.survey)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && size == 0 {
 		return nil, errNothing
@@ -53,7 +55,7 @@ func (r *Recorder) recover(dir string) (*Recording, error) {
 		return nil, errors.Join(err, rec.journal.close())
 	}
 	rec.chosen, rec.shelf.refreshed = true, time.Now()
-	return rec, nil
+	return p, nil
 }
 
 func (p *replay) read(take func(e entry) error) (int64, error) {
@@ -89,7 +91,11 @@ func (p *replay) survey(e entry) error {
 // take goes through the journal as the goroutines of the recording did.
 func (p *replay) take(e entry) error {
 	name := e.folder()
-	if name == "" && e.Thumb == nil || slices.Contains(p.drop, name) {
+	if name == "" && e.Thumb == nil {
+		return nil
+	}
+	p.follow(e)
+	if slices.Contains(p.drop, name) {
 		return nil
 	}
 	s := &p.rec.shelf
@@ -115,6 +121,34 @@ func (p *replay) take(e entry) error {
 	return s.list(e)
 }
 
+// follow notes what a stream that goes on with the recording has to know.
+func (p *replay) follow(e entry) {
+	t := p.track(e.folder())
+	switch {
+	case e.Folder != nil && slices.Contains(p.drop, e.Folder.Name):
+		p.tracks[e.Folder.Rendition] = nil
+	case e.Folder != nil:
+		p.tracks[e.Folder.Rendition] = &track{folder: *e.Folder, ext: p.rec.head.Ext, join: true}
+	case e.Thumb != nil:
+		p.thumbs++
+	case t == nil:
+	case e.Init != nil:
+		t.inits = e.Init.N + 1
+	case e.File != nil:
+		t.n = e.File.N + 1
+	}
+}
+
+// track is that of a folder, or nil if it is not recorded.
+func (p *replay) track(folder string) *track {
+	for _, t := range p.tracks {
+		if t != nil && t.folder.Name == folder {
+			return t
+		}
+	}
+	return nil
+}
+
 func (p *replay) piece(e *piece) {
 	p.last = e.Date.Add(time.Duration(e.Span.Ticks) * time.Second / 90000)
 	f := p.open[e.Folder]
@@ -133,6 +167,7 @@ func (p *replay) end() error {
 			return err
 		}
 		e := entry{File: f}
+		p.follow(e)
 		if err := rec.journal.append(e); err != nil {
 			return err
 		}
@@ -143,9 +178,12 @@ func (p *replay) end() error {
 		if p.last.IsZero() {
 			p.last = rec.state.Started
 		}
+		if now := time.Now().UTC(); p.last.After(now) {
+			p.last = now // clocks are set
+		}
 		rec.change(func(c *condition) { c.Ended = p.last })
 	}
-	rec.ended = rec.state.Ended
+	rec.ended, rec.playable = rec.state.Ended, !rec.state.Started.IsZero()
 	return nil
 }
 

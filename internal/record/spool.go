@@ -42,6 +42,7 @@ type track struct {
 	n      int       // of the file that is open or comes next
 	inits  int       // how many there are
 	init   *hls.Init // that the file needs
+	join   bool      // the next file is of another stream than the one before
 	out    *os.File  // nil: none is open
 	sum    hash.Hash
 	file   file
@@ -71,7 +72,7 @@ func (s *spooler) write(items []item, playable bool) error {
 		return err
 	}
 	s.rec.change(func(c *condition) {
-		c.Started = time.Now().UTC()
+		c.Started, c.Shape = time.Now().UTC(), s.rec.shape()
 		if s.rec.photographs() {
 			c.Width, c.Height = s.rec.size()
 			if film := s.rec.camera.film; c.Width == 0 && film != nil {
@@ -90,16 +91,12 @@ func (s *spooler) track(it item) *track {
 	if known || s.settled && s.rec.selects() {
 		return t
 	}
-	t = &track{ext: s.rec.head.Ext, folder: folder{Name: it.name, Rendition: it.rendition}}
+	t = &track{ext: s.rec.head.Ext, folder: folder{Name: it.name, Rendition: it.rendition, Codecs: codecs(it.facts)}}
 	if v := it.facts.Video; v != nil {
 		t.folder.Width, t.folder.Height, t.folder.Framerate = v.Picture.Width, v.Picture.Height, it.facts.Framerate
-		t.folder.Codecs = v.CodecString()
 		if it.name == "" {
 			t.folder.Name, _ = it.facts.Name()
 		}
-	}
-	if a := it.facts.Audio; a != nil {
-		t.folder.Codecs = strings.TrimPrefix(t.folder.Codecs+","+a.CodecString(), ",")
 	}
 	for _, o := range s.tracks {
 		if o != nil && o.folder.Name == t.folder.Name {
@@ -109,6 +106,17 @@ func (s *spooler) track(it item) *track {
 	s.tracks[it.rendition] = t
 	s.pending = append(s.pending, entry{Folder: &t.folder})
 	return t
+}
+
+// codecs are those of a rendition (RFC 6381).
+func codecs(f hls.Facts) string {
+	var all []string
+	for _, t := range []*media.Track{f.Video, f.Audio} {
+		if t != nil {
+			all = append(all, t.CodecString())
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // add writes a segment, which is in the journal only after flush.
@@ -182,7 +190,8 @@ func (s *spooler) openFile(t *track, seg *hls.Segment) (err error) {
 		return err
 	}
 	t.sum, s.made = sha256.New(), true
-	t.file = file{Folder: t.folder.Name, N: t.n, Date: seg.Date, Break: seg.Discontinuity && t.n > 0, Init: max(t.inits-1, 0)}
+	t.file = file{Folder: t.folder.Name, N: t.n, Date: seg.Date, Break: (seg.Discontinuity || t.join) && t.n > 0, Init: max(t.inits-1, 0)}
+	t.join = false
 	return nil
 }
 

@@ -81,6 +81,8 @@ func (rec *Recording) store(ctx context.Context) (done bool) {
 			s.storeJob(ctx, *job)
 		case spooled && !c.Done && c.Started.IsZero():
 			return true // nobody could watch it
+		case spooled && !c.Done && rec.holds():
+			s.rest(ctx)
 		case spooled && !c.Done:
 			s.finish(ctx)
 		case s.dirty && s.rests() <= 0:

@@ -30,15 +30,19 @@ const (
 type camera struct {
 	next  time.Time   // when the next is due
 	film  *media.Unit // the keyframe that is to become one; nil: none is
-	known []folder    // sizes of renditions
+	known []folder    // what renditions are like; they have no names
+	shown int         // pictures there were before
 }
 
-// learn notes the size of a rendition.
+// learn notes what a rendition is like.
 func (c *camera) learn(rendition string, f hls.Facts) {
 	if f.Video == nil || slices.ContainsFunc(c.known, func(k folder) bool { return k.Rendition == rendition }) {
 		return
 	}
-	c.known = append(c.known, folder{Rendition: rendition, Width: f.Video.Picture.Width, Height: f.Video.Picture.Height})
+	c.known = append(c.known, folder{
+		Rendition: rendition, Codecs: codecs(f), Framerate: f.Framerate,
+		Width: f.Video.Picture.Width, Height: f.Video.Picture.Height,
+	})
 }
 
 // photographs reports whether there are thumbnails.
@@ -87,7 +91,7 @@ func (rec *Recording) size() (width, height int) {
 // show makes thumbnails until the stream is over. Those of a stream that cannot be
 // watched yet wait.
 func (rec *Recording) show(ctx context.Context) {
-	for n, failures := 0, 0; ; {
+	for n, failures := rec.camera.shown, 0; ; {
 		rec.mu.Lock()
 		film, width, height := rec.camera.film, rec.state.Width, rec.state.Height
 		started, over := !rec.state.Started.IsZero(), rec.settled || rec.state.Failure != ""

@@ -21,6 +21,7 @@ const mergeWindow = 30
 type heard struct {
 	Detail struct {
 		Status    string   `json:"recording_status"`
+		Reason    string   `json:"recording_status_reason"`
 		Prefix    string   `json:"recording_s3_key_prefix"`
 		Length    int64    `json:"recording_duration_ms"`
 		StreamID  string   `json:"stream_id"`

@@ -52,7 +52,17 @@ func serve(t *testing.T, args ...string) *running {
 // serveWith is serve with more variables in the server's environment.
 func serveWith(t *testing.T, environ []string, args ...string) *running {
 	t.Helper()
-	s := &running{t: t, dir: t.TempDir(), args: args, environ: environ}
+	return serveFrom(t, &running{t: t, dir: t.TempDir(), args: args, environ: environ})
+}
+
+// serveIn is serve with a data directory that is there.
+func serveIn(t *testing.T, dir string, args ...string) *running {
+	t.Helper()
+	return serveFrom(t, &running{t: t, dir: dir, args: args})
+}
+
+func serveFrom(t *testing.T, s *running) *running {
+	t.Helper()
 	s.start()
 	t.Cleanup(func() {
 		s.end(syscall.SIGTERM)

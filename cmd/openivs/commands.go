@@ -139,11 +139,17 @@ type recordingFlags struct {
 	S3Endpoint     []string `group:"record" name:"s3-endpoint" placeholder:"URL" sep:"none" help:"${s3_endpoint}"`
 	S3Region       []string `group:"record" name:"s3-region" placeholder:"REGION" sep:"none" help:"${s3_region}"`
 	S3PathStyle    []string `group:"record" name:"s3-path-style" placeholder:"WHEN" sep:"none" help:"${s3_path_style}"`
+	S3Encryption   []string `group:"record" name:"s3-encryption" placeholder:"WHAT" sep:"none" help:"${s3_encryption}"`
+	RecordingSpool []string `group:"record" placeholder:"MIB" sep:"none" help:"${recording_spool}"`
+	DiskWarn       []string `group:"record" placeholder:"MIB" sep:"none" help:"${disk_warn}"`
+	DiskThumbnails []string `group:"record" placeholder:"MIB" sep:"none" help:"${disk_thumbnails}"`
+	DiskRecordings []string `group:"record" placeholder:"MIB" sep:"none" help:"${disk_recordings}"`
 }
 
 func (f *recordingFlags) flags() map[string][]string {
 	return map[string][]string{
 		"recording-store": f.RecordingStore, "s3-endpoint": f.S3Endpoint, "s3-region": f.S3Region, "s3-path-style": f.S3PathStyle,
+		"s3-encryption": f.S3Encryption, "recording-spool": f.RecordingSpool, "disk-warn": f.DiskWarn, "disk-thumbnails": f.DiskThumbnails, "disk-recordings": f.DiskRecordings,
 	}
 }
 

@@ -68,7 +68,7 @@ func (c *doctorCommand) Run(ctx context.Context, p *program) error {
 
 // examine makes all checks, of a server that runs or will.
 func examine(ctx context.Context, cfg *config.Config, running bool) []finding {
-	findings := []finding{checkData(cfg, running), checkDisk(cfg.Data), checkClock()}
+	findings := []finding{checkData(cfg, running), checkDisk(cfg.Data, cfg.Recording.Free), checkClock()}
 	for _, address := range cfg.Listen {
 		findings = append(findings, checkPort(ctx, address, running))
 	}

@@ -6,16 +6,17 @@ import (
 	"io/fs"
 	"path/filepath"
 	"syscall"
+
+	"openivs/internal/config"
 )
 
 const (
-	fewBytes  = 5 << 30   // below this, an operator should look
 	tooFew    = 256 << 20 // below this, a database may stop in the middle of a write
 	unsynched = 0x40      // STA_UNSYNC (adjtimex(2))
 )
 
 // checkDisk looks at the file system that holds, or will hold, a directory.
-func checkDisk(dir string) finding {
+func checkDisk(dir string, want config.Free) finding {
 	const what = "disk"
 	var st syscall.Statfs_t
 	err := syscall.Statfs(dir, &st)
@@ -31,7 +32,11 @@ func checkDisk(dir string) finding {
 	switch {
 	case free < tooFew:
 		return finding{fail, what, found, "make room, or move the data directory"}
-	case free < fewBytes:
+	case free < uint64(want.Recordings): //nolint:gosec // a size is not negative
+		return finding{warn, what, found + ": no recording begins", "make room, or lower --disk-recordings"}
+	case free < uint64(want.Thumbnails): //nolint:gosec // a size is not negative
+		return finding{warn, what, found + ": no thumbnails are made", "make room, or lower --disk-thumbnails"}
+	case free < uint64(want.Warn): //nolint:gosec // a size is not negative
 		return finding{warn, what, found, "make room: recordings and the database grow"}
 	}
 	return finding{fine, what, found, ""}

@@ -2,8 +2,10 @@
 
 package main
 
+import "openivs/internal/config"
+
 // checkDisk is only known on Linux.
-func checkDisk(string) finding {
+func checkDisk(string, config.Free) finding {
 	return finding{warn, "disk", "not checked on this system", "see that there is room"}
 }
 

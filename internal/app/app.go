@@ -24,6 +24,7 @@ import (
 	"openivs/internal/control"
 	"openivs/internal/durable"
 	"openivs/internal/event"
+	"openivs/internal/headroom"
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ingest/srt"
 	"openivs/internal/ivs"
@@ -71,6 +72,7 @@ type App struct {
 	srtPort      *srt.Listener // nil: SRT is off
 	mux          *sniff.Mux
 	destinations *control.Destinations
+	room         *headroom.Guard // where recordings are written
 	events       *event.Dispatcher
 	closing      chan struct{} // closed when the doors are
 	metrics      *metric.Recorder

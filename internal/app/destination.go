@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"openivs/internal/blob/s3"
 	"openivs/internal/config"
 	"openivs/internal/control"
+	"openivs/internal/headroom"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
 	"openivs/internal/pipeline"
@@ -43,6 +46,7 @@ func buckets(ctx context.Context, cfg *config.Config) (func(name string) record.
 			Region:    cmp.Or(cfg.Recording.Region, cfg.Region),
 			Endpoint:  cfg.Recording.Endpoint,
 			PathStyle: cfg.Recording.PathStyle,
+			Encrypt:   cfg.Recording.Encrypt,
 		})
 		if err != nil {
 			return nil, err
@@ -78,10 +82,43 @@ func (a *App) joinRecording(ctx context.Context) error {
 	if err := os.Mkdir(spool, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	recorder := &record.Recorder{Dir: spool, Bucket: open, Note: a.sessions.Note, Log: a.log, Thumbnail: a.thumbnail}
+	a.room = watchRoom(a.cfg, a.log)
+	recorder := &record.Recorder{
+		Dir: spool, Bucket: open, Note: a.sessions.Note, Log: a.log, Thumbnail: a.thumbnail, Limit: a.cfg.Recording.Spool,
+		Full: func() string {
+			if l := a.room.Level(); l >= headroom.NoRecordings {
+				return l.String()
+			}
+			return ""
+		},
+		Spare: func() bool { return a.room.Level() >= headroom.NoThumbnails },
+	}
 	a.streams.Record = recordWith(recorder) //nolint:contextcheck // a stream outlives the start
 	a.steps.add("finish the recordings", finishLimit, recorder.Close)
 	return recorder.Resume(ctx)
+}
+
+// watchRoom looks at the disks that recordings are written to: the spool's, and that
+// of the buckets where they are directories.
+func watchRoom(cfg *config.Config, log *slog.Logger) *headroom.Guard {
+	free := cfg.Recording.Free
+	g := &headroom.Guard{
+		Marks: [headroom.NoRecordings]int64{free.Warn, free.Thumbnails, free.Recordings}, Log: log,
+		Free: func() (least int64, known bool) {
+			for _, dir := range []string{spoolName, bucketsName} {
+				d := diskOf(filepath.Join(cfg.Data, dir))
+				if d == nil {
+					continue
+				}
+				if n := int64(min(d.Free, math.MaxInt64)); !known || n < least { //nolint:gosec // it fits
+					least, known = n, true
+				}
+			}
+			return least, known
+		},
+	}
+	g.Look()
+	return g
 }
 
 // thumbnail makes a JPEG of a keyframe.

@@ -36,6 +36,7 @@ func logKeys() []string {
 		"pause",     // how long until it is tried again
 		"stack",     // of a panic
 		"sink",      // name of a sink of events
+		"free",      // bytes that a disk has left
 	}
 }
 

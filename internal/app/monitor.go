@@ -18,6 +18,7 @@ func (a *App) numbers() monitor.Numbers {
 			n.Transcode.Cores, n.Transcode.Most = t.Engine.Load()
 		}
 	}
+	n.Room = &monitor.Room{Free: a.room.Bytes(), Level: int(a.room.Level())}
 	for _, m := range a.sessions.Measures() {
 		viewers := a.audience.Viewers(m.Channel)
 		n.Streams[string(m.Health)]++

@@ -78,6 +78,7 @@ func (a *App) launch(work context.Context, running *sync.WaitGroup) <-chan error
 	for _, ln := range a.listeners {
 		run(func() error { return a.mux.Serve(work, ln) })
 	}
+	run(func() error { a.room.Run(work); return nil })
 	run(func() error { a.viewing.barred.Run(work); return nil })
 	run(func() error { a.forgetTokens(work); return nil })
 	if a.viewing.countries != nil {

@@ -32,6 +32,7 @@ var may = map[string][]string{
 	"internal/certificate":  {"internal/durable"},
 	"internal/durable":      {},
 	"internal/rotate":       {},
+	"internal/headroom":     {},
 	"internal/seal":         {},
 	"internal/sigv4":        {},
 	"internal/sniff":        {"internal/limit"},

@@ -13,6 +13,7 @@ type descriptions struct {
 	behind, oldest, sent, failed, dead        *prometheus.Desc
 	channelViewers, channelBytes              *prometheus.Desc
 	roundTrip, lost, again                    *prometheus.Desc
+	free, level                               *prometheus.Desc
 }
 
 func described() descriptions {
@@ -37,6 +38,9 @@ func described() descriptions {
 		failed: d("event_sink_failures_total", "Deliveries to a sink that failed.", "sink"),
 		dead:   d("event_sink_dead_letters_total", "Events that were given up.", "sink"),
 
+		free:  d("disk_free_bytes", "What is free on the disk that recordings are written to."),
+		level: d("disk_level", "What has stopped for want of room on that disk: 0 nothing, 1 nothing yet, 2 thumbnails, 3 new recordings too."),
+
 		channelViewers: d("channel_viewers", "Viewers of a channel that is live.", "channel"),
 		channelBytes:   d("channel_stream_bytes", "Media that came in on a channel since its stream began, in bytes.", "channel"),
 
@@ -51,7 +55,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	d := described()
 	for _, desc := range []*prometheus.Desc{
 		d.streams, d.viewers, d.bytes, d.input, d.delivered, d.usable, d.cores, d.most, d.crashed, d.behind, d.oldest, d.sent, d.failed, d.dead, d.channelViewers, d.channelBytes,
-		d.roundTrip, d.lost, d.again,
+		d.roundTrip, d.lost, d.again, d.free, d.level,
 	} {
 		out <- desc
 	}
@@ -82,6 +86,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(d.cores, t.Cores)
 		gauge(d.most, t.Most)
 		counter(d.crashed, float64(t.Failures))
+	}
+	if n.Room != nil {
+		gauge(d.free, float64(n.Room.Free))
+		gauge(d.level, float64(n.Room.Level))
 	}
 	for _, s := range n.Sinks {
 		gauge(d.behind, float64(s.Behind), s.Name)

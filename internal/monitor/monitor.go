@@ -32,6 +32,7 @@ type Numbers struct {
 	Delivered time.Duration // of media that viewers were sent since the start
 	Transcode *Transcode    // nil: streams are passed on as sent, as is configured
 	Sinks     []Sink
+	Room      *Room     // nil: it is not known
 	Channels  []Channel // only if they are to be told one by one
 }
 
@@ -40,6 +41,12 @@ type Transcode struct {
 	Usable      bool    // ffmpeg can be used
 	Cores, Most float64 // that are set aside for streams, and that may be
 	Failures    int64   // of processes, since the start
+}
+
+// A Room is what is left of the disk that recordings are written to.
+type Room struct {
+	Free  int64 // bytes
+	Level int   // 0: enough; 1: little; 2: no thumbnails are made; 3: no recording begins, either
 }
 
 // A Sink is how a sink of events is doing.

@@ -17,6 +17,7 @@ func numbers() monitor.Numbers {
 	return monitor.Numbers{
 		Streams: map[string]int{"HEALTHY": 3, "STARVING": 1}, Viewers: 7, Bytes: 1000, Input: 90 * time.Second, Delivered: time.Hour,
 		Transcode: &monitor.Transcode{Usable: true, Cores: 1.5, Most: 2, Failures: 6},
+		Room:      &monitor.Room{Free: 4096, Level: 2},
 		Sinks:     []monitor.Sink{{Name: "crm", Behind: 2, Oldest: time.Minute, Delivered: 40, Retried: 3, Dead: 1}},
 		Channels:  []monitor.Channel{{ID: "aaaa", Viewers: 7, Bytes: 500, Link: &monitor.Link{RoundTrip: 20 * time.Millisecond, Lost: 4, Retransmitted: 3}}, {ID: "bbbb"}},
 	}
@@ -45,7 +46,7 @@ func TestPrometheusReadsTheNumbers(t *testing.T) {
 		"openivs_ingest_seconds_total 90.0", "openivs_delivered_seconds_total 3600.0", `openivs_event_sink_behind_events{sink="crm"} 2.0`,
 		"openivs_transcode_usable 1.0", "openivs_transcode_cores 1.5", "openivs_transcode_limit_cores 2.0", "openivs_transcode_failures_total 6.0",
 		`openivs_event_sink_oldest_seconds{sink="crm"} 60.0`, `openivs_event_sink_failures_total{sink="crm"} 3.0`,
-		`openivs_event_sink_dead_letters_total{sink="crm"} 1.0`, `openivs_channel_viewers{channel="aaaa"} 7.0`, "go_goroutines ",
+		`openivs_event_sink_dead_letters_total{sink="crm"} 1.0`, `openivs_channel_viewers{channel="aaaa"} 7.0`, "go_goroutines ", "openivs_disk_free_bytes 4096.0", "openivs_disk_level 2.0",
 		`openivs_channel_round_trip_seconds{channel="aaaa"} 0.02`, `openivs_channel_lost_packets{channel="aaaa"} 4.0`, `openivs_channel_retransmitted_packets{channel="aaaa"} 3.0`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {

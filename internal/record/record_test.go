@@ -395,6 +395,32 @@ func TestAConfigurationThatIsNotActiveRecordsNothing(t *testing.T) {
 	})
 }
 
+func TestADiskWithLittleRoomStopsWhatCanWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		full, shots := true, 0
+		s.Full = func() string {
+			if full {
+				return "there is no room"
+			}
+			return ""
+		}
+		s.Spare = func() bool { return true }
+		s.Thumbnail = func(context.Context, media.Unit, int, int) ([]byte, error) { shots++; return []byte("picture"), nil }
+		s.play(t, session(t, nil), 10*time.Second, "480p30")
+		<-time.After(10 * time.Second)
+		if got := s.names(); !slices.Equal(got, []string{ivs.RecordingStartFailure}) || s.reason(t) != "InternalServerException: there is no room" {
+			t.Errorf("events %v, reason %q", got, s.reason(t))
+		}
+		full = false
+		s.play(t, session(t, nil), 10*time.Second, "480p30")
+		s.finish(t)
+		if _, err := s.verify(t); err != nil || shots > 0 {
+			t.Errorf("%d thumbnails are made, want none; %v", shots, err)
+		}
+	})
+}
+
 func TestALongStreamIsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStudio(t)

@@ -37,6 +37,8 @@ type Recorder struct {
 	Log       *slog.Logger                                                               // nil: nothing is logged
 	Thumbnail func(ctx context.Context, u media.Unit, width, height int) ([]byte, error) // makes a JPEG of a keyframe, of its own size if width is 0; nil: there are no thumbnails
 	Limit     int64                                                                      // bytes that the spool may have; 0: 8 GiB
+	Full      func() string                                                              // says why no recording may begin, or ""; nil: any may
+	Spare     func() bool                                                                // whether thumbnails are left out for now; nil: they are not
 
 	used atomic.Int64 // bytes of media in the spool
 
@@ -110,6 +112,8 @@ func (r *Recorder) Begin(s ivs.Session) *Recording {
 		rec.fail(fmt.Sprintf("InternalServerException: the recording configuration cannot be read: %v", err))
 	} else if state := rec.head.Config.State; state != ivs.RecordingActive {
 		rec.fail(fmt.Sprintf("ValidationException: the recording configuration is %s, not ACTIVE", state))
+	} else if r.Full != nil && r.Full() != "" {
+		rec.fail("InternalServerException: " + r.Full())
 	}
 	r.add(rec)
 	rec.run(context.Background())

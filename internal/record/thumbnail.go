@@ -58,7 +58,7 @@ func (rec *Recording) Picture(u media.Unit) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	c := &rec.camera
-	if u.At.Before(c.next) || rec.state.Failure != "" {
+	if u.At.Before(c.next) || rec.state.Failure != "" || rec.recorder.Spare != nil && rec.recorder.Spare() {
 		return
 	}
 	every := time.Duration(rec.head.Config.Thumbnails.Interval) * time.Second

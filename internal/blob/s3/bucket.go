@@ -33,6 +33,7 @@ type Options struct {
 	Region    string // required
 	Endpoint  string // URL; "": Amazon S3 in the region
 	PathStyle bool   // the bucket is the first part of the path, not of the host
+	Encrypt   bool   // each object is to be encrypted with keys of the store (SSE-S3)
 
 	// Client sends the requests; nil: one of the SDK's. Tests set it.
 	Client *http.Client
@@ -42,6 +43,7 @@ type Options struct {
 type Store struct {
 	client *s3.Client
 	region string
+	sse    types.ServerSideEncryption // "": as the bucket says
 }
 
 // Open reads the credentials as every AWS program does: from the environment,
@@ -60,7 +62,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			s.HTTPClient = o.Client
 		}
 	})
-	return &Store{client: client, region: o.Region}, nil
+	store := &Store{client: client, region: o.Region}
+	if o.Encrypt {
+		store.sse = types.ServerSideEncryptionAes256
+	}
+	return store, nil
 }
 
 // Bucket returns a bucket by name, whether there is one or not.
@@ -115,7 +121,9 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size i
 	if end-begin != size {
 		return fmt.Errorf("the body has %d bytes, not the %d that were said", end-begin, size)
 	}
-	_, err = b.store.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &b.name, Key: &key, Body: body, ContentLength: &size})
+	_, err = b.store.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ServerSideEncryption: b.store.sse,
+	})
 	return err
 }
 

@@ -217,3 +217,27 @@ func endless(c net.Conn, head, more string) {
 		_, err = io.WriteString(c, more)
 	}
 }
+
+func TestEncryptionIsAskedForWithEachObject(t *testing.T) {
+	become(t, s3test.Root())
+	for encrypt, want := range map[bool]string{false: "", true: "AES256"} {
+		var got []string
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				got = append(got, r.Header.Get("X-Amz-Server-Side-Encryption"))
+			}
+		}))
+		defer server.Close()
+		store, err := s3.Open(t.Context(), s3.Options{Region: s3test.Region, Endpoint: server.URL, PathStyle: true, Encrypt: encrypt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bucket := store.Bucket("demo-bucket")
+		if err := errors.Join(bucket.Probe(t.Context()), bucket.Put(t.Context(), "a/b", strings.NewReader("text"), 4)); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 2 || got[0] != want || got[1] != want {
+			t.Errorf("encryption %t: asked for %q with the probe and an object, want %q", encrypt, got, want)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ivs"
+	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+)
+
+// smallDisk mounts a file system of so many MiB on a directory until the test ends.
+func smallDisk(t *testing.T, dir string, mebibytes int) {
+	t.Helper()
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("only root on Linux may mount a small disk")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm,mode=0700", mebibytes), "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("this machine lets nobody mount a small disk: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount %s: %v: %s", dir, err, out)
+		}
+	})
+}
+
+// ballast writes a file of so many MiB, or as much of it as there is room for.
+func ballast(t *testing.T, name string, mebibytes int) {
+	t.Helper()
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := make([]byte, 1<<20)
+	for range mebibytes {
+		if _, err := f.Write(block); err != nil {
+			return // it is full
+		}
+	}
+}
+
+// TestAFullDiskStopsRecordingsAndNoStream takes a small disk for the spool, fills it,
+// and makes room again.
+func TestAFullDiskStopsRecordingsAndNoStream(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	spool := filepath.Join(dir, "data", "recordings")
+	smallDisk(t, spool, 64)
+	s := serveIn(t, dir, "--prometheus", "on", "--disk-warn", "48", "--disk-thumbnails", "32", "--disk-recordings", "16")
+	conf := s.recording(t, bucketName)
+	c := encode(t, small, voice)
+	level := func(want int) {
+		t.Helper()
+		until(t, liveIn, fmt.Sprint("the disk is at level ", want), func() (bool, string) {
+			_, _, text := fetch(t, strings.TrimSuffix(s.At.Playback, "/")+"/metrics")
+			return strings.Contains(text, fmt.Sprintf("openivs_disk_level %d\n", want)), text
+		})
+	}
+	level(0)
+	runs := s.channel(t, recordedTo(conf))
+	stream(t, c, runs.rtmp())
+	id := str(runs.live().StreamId)
+	ballast(t, filepath.Join(spool, "ballast"), 52)
+	level(3)
+	refused := s.channel(t, recordedTo(conf))
+	enc := stream(t, c, refused.rtmp())
+	refused.live()
+	over := refused.recorded("")
+	if got := names(over); !slices.Contains(got, "Recording Start Failure") || slices.Contains(got, "Recording Start") {
+		t.Errorf("events %v, want Recording Start Failure", got)
+	}
+	if all := heardOf(t, s, "Recording Start Failure"); len(all) != 1 || !strings.Contains(all[0].Detail.Reason, "little room on the disk") {
+		t.Errorf("%+v, want the true reason", all)
+	}
+	wantPlaying(t, refused)
+	enc.quit()
+
+	ballast(t, filepath.Join(spool, "more"), 64) // to the last byte
+	until(t, liveIn, "the recording that ran has failed", func() (bool, string) {
+		all := names(runs.session(id))
+		return slices.Contains(all, "Recording End Failure"), fmt.Sprint(all)
+	})
+	if all := heardOf(t, s, "Recording End Failure"); len(all) != 1 || !strings.Contains(all[0].Detail.Reason, "no space left on device") {
+		t.Errorf("%+v, want the true reason", all)
+	}
+	wantPlaying(t, runs)
+	for _, name := range []string{"ballast", "more"} {
+		if err := os.Remove(filepath.Join(spool, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	level(0)
+	again := s.channel(t, recordedTo(conf))
+	if err := ffmpeg(t, "-re", "-i", c.file, "-c", "copy", "-f", "flv", again.rtmp()).left(2*clipSeconds*1e9 + liveIn); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(again.recorded("")); !slices.Equal(got, wholeRecorded) {
+		t.Errorf("events %v, want %v", got, wholeRecorded)
+	}
+}
+
+// wantPlaying fails the test unless a channel's live playlist goes on.
+func wantPlaying(t *testing.T, ch channel) {
+	t.Helper()
+	out, err := ch.s.ivs.GetStream(t.Context(), &ivs.GetStreamInput{ChannelArn: &ch.arn})
+	if err != nil || out.Stream.State != types.StreamStateStreamLive {
+		t.Fatalf("the stream is not live: %v", err)
+	}
+	_, _, master := fetch(t, ch.playback)
+	list := firstURI(t, ch.playback, master)
+	_, _, first := fetch(t, list)
+	until(t, liveIn, "the playlist goes on", func() (bool, string) {
+		_, _, now := fetch(t, list)
+		return now != first, now
+	})
+}

@@ -33,6 +33,7 @@ var may = map[string][]string{
 	"internal/durable":      {},
 	"internal/rotate":       {},
 	"internal/headroom":     {},
+	"internal/scte35":       {"internal/mpegts"},
 	"internal/seal":         {},
 	"internal/sigv4":        {},
 	"internal/sniff":        {"internal/limit"},
@@ -49,7 +50,7 @@ var may = map[string][]string{
 	"internal/interleave":   {"internal/media"},
 	"internal/hls":          {"internal/fmp4", "internal/interleave", "internal/media", "internal/mpegts"},
 	"internal/playback":     {"internal/hls", "internal/ivs", "internal/token"},
-	"internal/record":       {"internal/hls", "internal/ivs", "internal/media"},
+	"internal/record":       {"internal/hls", "internal/ivs", "internal/media", "internal/scte35"},
 	"internal/pipeline":     {"internal/hls", "internal/ivs", "internal/media", "internal/transcode"},
 
 	// control path

@@ -62,7 +62,7 @@ func (s *tables) add(data []byte, changed func(section []byte) error) error {
 	}
 	s.begun = false
 	whole := s.buf[:size]
-	if bytes.Equal(whole, s.last) || crc32(whole) != 0 {
+	if bytes.Equal(whole, s.last) || CRC32(whole) != 0 {
 		return nil
 	}
 	s.last = bytes.Clone(whole)

@@ -52,14 +52,14 @@ func section(packet []byte, pid uint16, s []byte) {
 	s[2] = byte(len(s) - 3 + checksum)
 	b := append(packet[:0], 0x47, 0x40|byte(pid>>8), byte(pid), 0x10, 0)
 	b = append(b, s...)
-	b = binary.BigEndian.AppendUint32(b, crc32(s))
+	b = binary.BigEndian.AppendUint32(b, CRC32(s))
 	for len(b) < PacketSize {
 		b = append(b, 0xff)
 	}
 }
 
-// crc32 is the checksum of sections (annex A).
-func crc32(b []byte) uint32 {
+// CRC32 is the checksum of sections (annex A).
+func CRC32(b []byte) uint32 {
 	c := ^uint32(0)
 	for _, x := range b {
 		c ^= uint32(x) << 24

@@ -6,8 +6,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"openivs/internal/media"
+	"openivs/internal/scte35"
 )
 
 const (
@@ -27,6 +29,9 @@ type listing struct {
 	ticks  int64
 	peak   int64 // bits per second
 	dirty  bool  // the playlists are newer than those in the bucket
+
+	ads   scte35.Marks
+	until time.Time // the end of the newest file
 
 	list, pieces growing
 	init         int // that the newest file needs
@@ -64,12 +69,13 @@ func (l *listing) add(f *file) error {
 	}
 	name := mediaName(f.N, l.rec.head.Ext)
 	var b []byte
-	b = append(l.head(b, f), "#EXTINF:"...)
+	marks := l.marks(f)
+	b = append(append(l.head(b, f), marks...), "#EXTINF:"...)
 	b = append(seconds(b, total.Ticks), ",\n"+name+"\n"...)
 	if _, err := l.list.out.Write(b); err != nil {
 		return err
 	}
-	b = l.head(b[:0], f)
+	b = append(l.head(b[:0], f), marks...)
 	at := int64(0)
 	for _, p := range f.Spans {
 		b = append(seconds(append(b, "#EXTINF:"...), p.Ticks), ",\n#EXT-X-BYTERANGE:"...)
@@ -84,6 +90,17 @@ func (l *listing) add(f *file) error {
 	l.files++
 	l.init = f.Init
 	return errors.Join(l.list.out.Flush(), l.pieces.out.Flush())
+}
+
+// marks writes where ad breaks begin and end that do so in a file. They end with their
+// stream at the latest.
+func (l *listing) marks(f *file) (b []byte) {
+	b = l.ads.End(b, l.until, f.Break)
+	for _, a := range f.Ads {
+		b = l.ads.Begin(b, scte35.Break{ID: a.ID, Start: a.Date, Length: time.Duration(a.Milliseconds) * time.Millisecond})
+	}
+	l.until = f.Date.Add(time.Duration(f.total().Ticks) * time.Second / media.Clock)
+	return l.ads.End(b, l.until, false)
 }
 
 // begin makes the playlists.
@@ -128,7 +145,7 @@ func (l *listing) end() error {
 	if l.list.text == nil {
 		return nil
 	}
-	const end = "#EXT-X-ENDLIST\n"
+	end := string(l.ads.End(nil, l.until, true)) + "#EXT-X-ENDLIST\n"
 	_, first := l.list.out.WriteString(end)
 	_, second := l.pieces.out.WriteString(end)
 	return errors.Join(first, second, l.list.out.Flush(), l.pieces.out.Flush())

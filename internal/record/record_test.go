@@ -37,7 +37,8 @@ type studio struct {
 	fault  func(s *studio, ctx context.Context) error // befalls each put; nil: nothing does
 
 	renditions []string
-	lens       func(f *hls.Facts) // changes what renditions seem to be; nil: nothing
+	late       map[string]time.Duration // when renditions come that do not from the beginning
+	lens       func(f *hls.Facts)       // changes what renditions seem to be; nil: nothing
 }
 
 func newStudio(t *testing.T) *studio {
@@ -170,6 +171,9 @@ func (s *studio) play(t *testing.T, v ivs.Session, length time.Duration, renditi
 			<-time.After(ahead)
 		}
 		for _, p := range packagers {
+			if u.At.Sub(mediatest.Epoch()) < s.late[p.Window.Rendition] {
+				continue
+			}
 			if err := p.WriteUnit(u); err != nil {
 				t.Fatal(err)
 			}
@@ -374,6 +378,27 @@ func TestRenditionsAreThoseThatTheConfigurationWants(t *testing.T) {
 					t.Errorf("renditions %s, want %s", got, tt.want)
 				}
 				if r, err := s.verify(t); err != nil || r.Renditions != strings.Count(tt.want, " ")+1 {
+					t.Errorf("%+v, %v", r, err)
+				}
+			})
+		})
+	}
+}
+
+func TestARenditionThatComesLateIsRecordedIfItIsWanted(t *testing.T) {
+	for only, want := range map[string]string{
+		"HD": "[1080p30 720p30]", "SD": "[480p30]", "FULL_HD": "[1080p30]", "LOWEST_RESOLUTION": "[480p30]",
+	} {
+		t.Run(only, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStudio(t)
+				s.late = map[string]time.Duration{"720p30": 10 * time.Second}
+				s.play(t, session(t, selecting(ivs.CustomRenditions, only)), 30*time.Second, "source", "480p30", "720p30")
+				s.finish(t)
+				if got := fmt.Sprint(s.folders(t)); got != want {
+					t.Errorf("renditions %s, want %s", got, want)
+				}
+				if r, err := s.verify(t); err != nil || r.Renditions != strings.Count(want, " ")+1 {
 					t.Errorf("%+v, %v", r, err)
 				}
 			})

@@ -124,6 +124,9 @@ func (p *replay) take(e entry) error {
 // follow notes what a stream that goes on with the recording has to know.
 func (p *replay) follow(e entry) {
 	t := p.track(e.folder())
+	if e.Folder != nil {
+		p.rec.writer.choice = append(p.rec.writer.choice, *e.Folder)
+	}
 	switch {
 	case e.Folder != nil && slices.Contains(p.drop, e.Folder.Name):
 		p.tracks[e.Folder.Rendition] = nil

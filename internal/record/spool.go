@@ -30,6 +30,7 @@ type spooler struct {
 	rec     *Recording
 	tracks  map[string]*track // by rendition; nil: it is not recorded
 	settled bool              // which renditions are recorded
+	choice  []folder          // what there was to choose from, if some are
 	made    bool              // there are files that the disk may not know
 	dirty   []*track          // that have pieces which are not safe yet
 	pending []entry           // for the journal, once they are
@@ -88,7 +89,7 @@ func (s *spooler) write(items []item, playable bool) error {
 // track returns that of a rendition, or nil if it is not recorded.
 func (s *spooler) track(it item) *track {
 	t, known := s.tracks[it.rendition]
-	if known || s.settled && s.rec.selects() {
+	if known {
 		return t
 	}
 	t = &track{ext: s.rec.head.Ext, folder: folder{Name: it.name, Rendition: it.rendition, Codecs: codecs(it.facts)}}
@@ -101,6 +102,13 @@ func (s *spooler) track(it item) *track {
 	for _, o := range s.tracks {
 		if o != nil && o.folder.Name == t.folder.Name {
 			t.folder.Name += "-" + it.rendition
+		}
+	}
+	if s.settled && s.rec.selects() { // one that comes late is chosen by what there is now
+		s.choice = append(s.choice, t.folder)
+		if !slices.Contains(chosen(s.choice, s.rec.head.Config.Renditions.Only), t.folder.Name) {
+			s.tracks[it.rendition] = nil
+			return nil
 		}
 	}
 	s.tracks[it.rendition] = t
@@ -354,11 +362,10 @@ func (s *spooler) choose() error {
 	if !s.rec.selects() {
 		return nil
 	}
-	var all []folder
 	for _, t := range s.tracks {
-		all = append(all, t.folder)
+		s.choice = append(s.choice, t.folder)
 	}
-	kept := chosen(all, s.rec.head.Config.Renditions.Only)
+	kept := chosen(s.choice, s.rec.head.Config.Renditions.Only)
 	var drop []string
 	for key, t := range s.tracks {
 		if slices.Contains(kept, t.folder.Name) {

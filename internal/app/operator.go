@@ -23,6 +23,7 @@ func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 		Sinks:     sinks{a.events, a.db},
 		Series:    a.metrics,
 		Sessions:  a.db,
+		Traces:    traces{a.sessions, a.db},
 		Self:      a.self,
 		Temporary: a.self,
 		Log:       a.log,

@@ -9,6 +9,9 @@ var may = map[string][]string{
 	"internal/ivs":   {},
 	"internal/media": {},
 
+	// what is told of a session
+	"internal/trace": {"internal/ivs"},
+
 	// mechanisms: each knows a format or a technology, none knows the service
 	"internal/api/gen":      {},
 	"internal/api/restjson": {"internal/limit"},
@@ -40,12 +43,12 @@ var may = map[string][]string{
 	"internal/token":        {"internal/limit"},
 
 	// data path: a stage may import what it consumes, never what consumes it
-	"internal/ingest":       {"internal/ivs", "internal/media"},
+	"internal/ingest":       {"internal/ivs", "internal/media", "internal/trace"},
 	"internal/ingest/codec": {"internal/ivs", "internal/media"},
-	"internal/ingest/rtmp":  {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media"},
-	"internal/ingest/srt":   {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media", "internal/mpegts"},
+	"internal/ingest/rtmp":  {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media", "internal/trace"},
+	"internal/ingest/srt":   {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media", "internal/mpegts", "internal/trace"},
 	"internal/health":       {"internal/ivs", "internal/media"},
-	"internal/session":      {"internal/health", "internal/ingest", "internal/ivs", "internal/media"},
+	"internal/session":      {"internal/health", "internal/ingest", "internal/ivs", "internal/media", "internal/trace"},
 	"internal/transcode":    {"internal/ivs", "internal/media"},
 	"internal/interleave":   {"internal/media"},
 	"internal/hls":          {"internal/fmp4", "internal/interleave", "internal/media", "internal/mpegts"},
@@ -61,7 +64,7 @@ var may = map[string][]string{
 	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/dump", "internal/store/schema"},
 	"internal/store/dump":   {"internal/ivs"},
 	"internal/store/schema": {},
-	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/health", "internal/ivs", "internal/metric"},
+	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/health", "internal/ivs", "internal/metric", "internal/trace"},
 	"internal/cloudwatch":   {"internal/api/restjson", "internal/ivs", "internal/metric"},
 
 	// events, on their way out

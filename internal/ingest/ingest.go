@@ -12,6 +12,7 @@ import (
 
 	"openivs/internal/ivs"
 	"openivs/internal/media"
+	"openivs/internal/trace"
 )
 
 // A Request is a publisher asking to come in.
@@ -21,6 +22,10 @@ type Request struct {
 	Key      ivs.Secret // the stream key, without the query that may follow it
 	Query    url.Values // what followed the key, unknown arguments included
 	Remote   string     // address and port of the peer
+
+	// Trace is the account of the connection, which joins that of the session. nil:
+	// none is kept.
+	Trace *trace.Peer
 
 	// Unlock tries the channel's passphrase on what the peer has encrypted with
 	// it. nil: the way in knows no passphrase, or the peer has encrypted nothing.

@@ -25,6 +25,7 @@ type Session struct {
 	HasError bool    // a limit breach, a failure or an end with a code was recorded
 	Reason   string  // why it ended, for the operator; never in an API answer
 	Causes   []Cause // what viewers may have noticed, and why; never in an answer of Amazon's API
+	Trace    string  // what encoder and server said and decided, as package trace writes it; "": as it was; only read by itself
 }
 
 const streamIDTail = 22 // characters after "st-1"

@@ -57,6 +57,7 @@ type Handler struct {
 	Sinks    Sinks        // required
 	Series   Series       // required
 	Sessions Sessions     // required
+	Traces   Traces       // required
 	Self     Self         // required
 	Log      *slog.Logger // required
 
@@ -85,6 +86,7 @@ func routes() []route {
 		{http.MethodGet, "events", "ListEvents", (*Handler).listEvents},
 		{http.MethodGet, "channels/{channel}/series/{measurement}", "GetSeries", (*Handler).getSeries},
 		{http.MethodGet, "channels/{channel}/sessions/{session}/health", "GetSessionHealth", (*Handler).getHealth},
+		{http.MethodGet, "sessions/{session}/trace", "GetSessionTrace", (*Handler).getTrace},
 		{http.MethodGet, "sinks", "ListSinks", (*Handler).listSinks},
 		{http.MethodGet, "sinks/{sink}/dead-letters", "ListDeadLetters", (*Handler).listDeadLetters},
 		{http.MethodPost, "sinks/{sink}/resend", "ResendDeadLetters", (*Handler).resend},

@@ -38,6 +38,7 @@ func (l *live) close(ctx context.Context) {
 		l.log.Error("pipeline does not close", "took", now().Sub(ended))
 	}
 	if started {
+		l.trace.Note("stream end", "the last of the stream can be watched, %v after the encoder left", ended.Sub(e.at).Round(time.Millisecond))
 		l.rec.s.Ended = l.rec.note(ivs.StreamStateChange, ivs.StreamEnd, ended)
 		l.settle(ctx)
 	}
@@ -62,6 +63,7 @@ func (l *live) encoderGone(e *ending) {
 	}
 	s.LastMedia = l.mediaTime()
 	s.Reason = reason(e.cause)
+	l.trace.Note("ended", "%s", s.Reason)
 	l.endEvent(e.cause, e.at)
 	s.IngestEnded = l.rec.note(ivs.StreamStateChange, ivs.SessionEnded, e.at)
 	if s.Started.IsZero() {
@@ -76,6 +78,7 @@ func (l *live) closePipeline(final bool) {
 	l.pipe = none{}
 	l.feed.Unlock()
 	if err := pipe.Close(final); err != nil {
+		l.trace.Note("pipeline", "closed with an error: see the server's log")
 		l.log.Error("pipeline closed with an error", "err", err)
 	}
 }

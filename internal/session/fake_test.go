@@ -37,6 +37,7 @@ type disk struct {
 	newest   map[ivs.ARN]string     // stream id of a channel's newest session
 	events   map[string][]ivs.Event // by stream id, in the order of commits
 	ids      map[string]bool        // of all events
+	traces   map[string]string      // by stream id
 	breaches []string
 	writes   int // successful calls of OpenSession and SaveSession
 	marks    int // successful calls of Checkpoint
@@ -49,6 +50,7 @@ func newDisk(chs ...ivs.Channel) *disk {
 		newest:   make(map[ivs.ARN]string),
 		events:   make(map[string][]ivs.Event),
 		ids:      make(map[string]bool),
+		traces:   make(map[string]string),
 	}
 	for _, ch := range chs {
 		d.keys[keyOf(ch)] = ch
@@ -151,6 +153,9 @@ func (d *disk) SaveSession(_ context.Context, s ivs.Session, evs ...ivs.Event) e
 	}
 	if !old.Ended.IsZero() && !old.Ended.Equal(s.Ended) {
 		d.breach("session %s is saved after its end", s.StreamID)
+	}
+	if s.Trace != "" {
+		d.traces[s.StreamID], s.Trace = s.Trace, ""
 	}
 	d.sessions[s.StreamID] = s
 	d.append(evs)

@@ -68,6 +68,7 @@ func (l *live) take(n note) {
 	default:
 	}
 	l.rec.add(n.ev)
+	l.trace.Note("event", "%s", n.ev.Name)
 	l.noted = append(l.noted, n)
 }
 

@@ -9,6 +9,7 @@ import (
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
+	"openivs/internal/trace"
 )
 
 // Why the server refuses and ends sessions. Each is told to the streamer as it stands.
@@ -72,6 +73,7 @@ type publisher struct {
 	live     *live
 	remote   string
 	priority int64 // of a takeover; 0: none was given
+	trace    *trace.Peer
 
 	done   chan struct{} // closed when the server wants the publisher gone
 	cause  error         // why; set before done is closed
@@ -86,8 +88,8 @@ type publisher struct {
 	alias  [][2]*media.Track // tracks of its own, and those of its predecessor that they equal
 }
 
-func newPublisher(l *live, remote string, priority int64) *publisher {
-	return &publisher{live: l, remote: remote, priority: priority, done: make(chan struct{}), gone: make(chan struct{})}
+func newPublisher(l *live, q ingest.Request, priority int64) *publisher {
+	return &publisher{live: l, remote: q.Remote, priority: priority, trace: q.Trace, done: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // facts are those that the publisher sets: the session's if it holds it.
@@ -102,8 +104,11 @@ func (p *publisher) facts() (f *facts, holds bool) {
 
 // Declare notes what the encoder says of itself. Saying it again costs nothing.
 func (p *publisher) Declare(d ingest.Declaration) {
-	if f, holds := p.facts(); f.declare(d) && holds {
-		p.live.notice()
+	if f, holds := p.facts(); f.declare(d) {
+		p.noteDeclared(d)
+		if holds {
+			p.live.notice()
+		}
 	}
 }
 
@@ -111,12 +116,15 @@ func (p *publisher) Declare(d ingest.Declaration) {
 func (p *publisher) SetTracks(tracks []*media.Track) {
 	f, holds := p.facts()
 	if !holds {
-		f.setTracks(tracks)
+		if f.setTracks(tracks) {
+			p.noteTracks(tracks)
+		}
 		return
 	}
 	if !f.setTracks(p.aliased(tracks)) {
 		return
 	}
+	p.noteTracks(tracks)
 	p.live.notice()
 	if err := inspect(tracks); err != nil {
 		p.live.stop(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"openivs/internal/ivs"
+	"openivs/internal/trace"
 )
 
 const (
@@ -43,6 +44,11 @@ type record struct {
 	writing int         // of pending, how many it writes; -1: none runs
 	sent    ivs.Session // what it writes
 	stored  ivs.Session // what the last good one wrote
+
+	trace    *trace.Log // written with the session where it has grown
+	traces   int        // how far what is stored of it goes
+	tracing  int        // the same of what is being written
+	tracedAt time.Time  // when it was last to be written
 
 	away    outage
 	pause   time.Duration // before the next try; 0: the last one went well
@@ -124,6 +130,7 @@ func (r *record) save(ctx context.Context) {
 	}
 	s, evs := r.s, slices.Clone(r.pending)
 	r.sent, r.writing, r.dirty = s, len(evs), false
+	s.Trace = r.account()
 	r.writes.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, r.wait)
 		defer cancel()
@@ -145,6 +152,7 @@ func (r *record) took(err error) {
 	r.away.over(r.log)
 	r.pending = slices.Delete(r.pending, 0, n)
 	r.stored = r.sent
+	r.traces = r.tracing
 	r.pause, r.retryAt = 0, time.Time{}
 }
 

@@ -84,6 +84,16 @@ func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publicat
 	if err != nil {
 		return nil, err
 	}
+	pub, err := r.admit(ctx, ch, q)
+	if err != nil {
+		r.turned(ch.ARN, q, err)
+		return nil, err
+	}
+	return pub, nil
+}
+
+// admit lets a publisher in to a channel.
+func (r *Registry) admit(ctx context.Context, ch ivs.Channel, q ingest.Request) (ingest.Publication, error) {
 	if err := r.allow(q, ch); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
+	"openivs/internal/trace"
 )
 
 const (
@@ -32,6 +33,7 @@ type live struct {
 	channel ivs.ARN
 	id      string // stream id
 	created time.Time
+	trace   *trace.Log
 	excess  int          // by how many sessions this one is too many; 0: it is let in
 	data    *media.Track // of metadata
 	ads     *media.Track // of ad breaks
@@ -96,6 +98,7 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		channel: ch.ARN,
 		id:      s.StreamID,
 		created: s.Created,
+		trace:   trace.New(q.Key, ch.SRTPassphrase),
 		data:    &media.Track{Kind: media.Data, Codec: media.ID3},
 		ads:     &media.Track{Kind: media.Data, Codec: media.AdMarker},
 		pipe:    none{},
@@ -108,7 +111,10 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		reports: make(chan report, maxReports),
 		rec:     newRecord(r.Store, r.storeWait(), log, s),
 	}
-	l.first = newPublisher(l, q.Remote, priority)
+	l.rec.trace = l.trace
+	q.Trace.Join(l.trace)
+	l.trace.Note("session", "%s begins on channel %s", l.id, ch.ARN)
+	l.first = newPublisher(l, q, priority)
 	l.holder = l.first
 	return l
 }
@@ -155,6 +161,7 @@ func (l *live) open(ctx context.Context) (exists bool, err error) {
 	}
 	pipe, err := l.reg.Open(l.rec.s)
 	if err != nil {
+		l.trace.Note("pipeline", "does not open: see the server's log")
 		l.log.Error("pipeline does not open", "err", err)
 		return true, errAway
 	}
@@ -213,6 +220,7 @@ func (l *live) carry(ctx context.Context) {
 			l.save(ctx)
 		case <-tick.C:
 			l.judge(time.Now())
+			l.rec.traced(time.Now())
 			l.save(ctx)
 		case err := <-l.rec.wrote:
 			l.saved(err)
@@ -233,6 +241,7 @@ func (l *live) patience() time.Duration {
 
 // start notes that the stream can be watched.
 func (l *live) start(at time.Time) {
+	l.noteStart(at)
 	l.rec.s.Started = l.rec.note(ivs.StreamStateChange, ivs.StreamStart, at)
 }
 
@@ -261,6 +270,7 @@ func (l *live) judge(at time.Time) {
 	}
 	l.health.set(to)
 	if name := health.Event(from, to); name != "" {
+		l.trace.Note("health", "%s: %v of video and %v of audio a second, %.1f pictures a second", name, r.Video, r.Audio, r.Framerate)
 		l.rec.health(name, now())
 	}
 }

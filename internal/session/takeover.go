@@ -58,7 +58,7 @@ func (l *live) challenge(q ingest.Request) (*publisher, error) {
 	priority, given := takeoverPriority(q.Query)
 	silent := l.silent(time.Now())
 	if given && l.carries.Load() {
-		p, code, err := l.rival(q.Remote, priority)
+		p, code, err := l.rival(q, priority)
 		if p != nil || !silent {
 			if code != "" {
 				l.report(ivs.TakeoverFailure, code)
@@ -70,6 +70,7 @@ func (l *live) challenge(q ingest.Request) (*publisher, error) {
 		return nil, errBusy
 	}
 	if l.stop(errReplaced) {
+		l.trace.Note("replaced", "nothing came for %v, and %s connected in its place", time.Since(l.quietSince()).Round(time.Millisecond), q.Remote)
 		l.log.Info("publisher replaced", "remote", q.Remote)
 	}
 	return nil, nil
@@ -78,17 +79,21 @@ func (l *live) challenge(q ingest.Request) (*publisher, error) {
 // silent reports whether so little has come of a publisher that another may
 // replace it.
 func (l *live) silent(at time.Time) bool {
-	last := l.mediaTime()
-	if last.IsZero() {
-		last = l.created
-	}
 	after := l.reg.replaceAfter()
-	return after > 0 && at.Sub(last) > after
+	return after > 0 && at.Sub(l.quietSince()) > after
+}
+
+// quietSince is when media last came, or when the session began.
+func (l *live) quietSince() time.Time {
+	if last := l.mediaTime(); !last.IsZero() {
+		return last
+	}
+	return l.created
 }
 
 // rival makes a publisher that wants to take the session over, unless the limit
 // or its priority forbids it.
-func (l *live) rival(remote string, priority int64) (p *publisher, code string, err error) {
+func (l *live) rival(q ingest.Request, priority int64) (p *publisher, code string, err error) {
 	l.seat.Lock()
 	defer l.seat.Unlock()
 	if code, err := l.forbids(priority); err != nil {
@@ -105,7 +110,9 @@ func (l *live) rival(remote string, priority int64) (p *publisher, code string, 
 	if len(l.rivals) >= maxRivals {
 		return nil, "", errBusy
 	}
-	p = newPublisher(l, remote, priority)
+	q.Trace.Join(l.trace)
+	l.trace.Note("takeover", "%s asks for it with priority %d, over %d; its media is looked at", q.Remote, priority, l.holder.priority)
+	p = newPublisher(l, q, priority)
 	l.rivals = append(l.rivals, p)
 	return p, "", nil
 }
@@ -267,8 +274,12 @@ func (l *live) reported(r report) {
 	ev := ivs.NewEvent(l.rec.s, ivs.StreamStateChange, r.name, r.at)
 	ev.Code = r.code
 	l.rec.add(ev)
+	if r.code != "" {
+		l.trace.Note("takeover", "failed: %s", r.code)
+	}
 	if r.name == ivs.Takeover {
 		l.targets = targets{}
+		l.trace.Note("takeover", "%s has the stream now", l.publisher().remote)
 		l.log.Info("session taken over", "remote", l.publisher().remote)
 	}
 }

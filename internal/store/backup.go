@@ -31,6 +31,7 @@ func tables() []dump.Table {
 		dump.NewTable("access_keys", "id name created_us# expires_us# disabled# policies secret*"),
 		dump.NewTable("sessions", "id# channel# stream_id created_us# started_us# last_media_us# ingest_ended_us# "+
 			"ended_us# has_error# protocol reason snapshot recording ingest causes"),
+		dump.NewTable("traces", "session# body"),
 		dump.NewTable("ad_breaks", "id# session# break_id start_us# end_us#"),
 		dump.NewTable("checkpoints", "stream_id last_media_us#"),
 		dump.NewTable("events", "id# session? channel# seq# event_id channel_arn channel_name stream_id type name code detail at_us#"),

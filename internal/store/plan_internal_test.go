@@ -31,6 +31,7 @@ func statementsUsed(t *testing.T, db *DB) []string {
 	_, _ = db.Tags(ctx, key)
 	_, _ = db.Session(ctx, arn, "")
 	_, _ = db.Session(ctx, arn, "x")
+	_, _ = db.Trace(ctx, "x")
 	_, _ = db.Sessions(ctx, arn, 0, 1)
 	_, _ = db.Sessions(ctx, arn, 1, 1)
 	_, _ = db.OpenSessions(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +31,7 @@ const (
 		has_error = CASE WHEN has_error = 1 THEN has_error ELSE $6 END,
 		protocol = $7, reason = $8, snapshot = $9, recording = $10, ingest = $11, causes = $12
 		WHERE stream_id = $13 RETURNING id, channel`
+	traceSQL          = `INSERT INTO traces (session, body) VALUES ($1, $2) ON CONFLICT (session) DO UPDATE SET body = excluded.body`
 	forgottenSQL      = `SELECT id FROM sessions WHERE ended_us > 0 AND ended_us < $1 ORDER BY ended_us LIMIT $2`
 	forgetEventsSQL   = `DELETE FROM events WHERE session IN (` + forgottenSQL + `) AND id <= $3`
 	forgetSessionsSQL = `DELETE FROM sessions WHERE id IN (` + forgottenSQL + `)`
@@ -91,6 +93,11 @@ func (db *DB) SaveSession(ctx context.Context, s ivs.Session, evs ...ivs.Event) 
 			row.hasError, row.protocol, row.reason, row.snapshot, row.recording, row.ingest, row.causes, s.StreamID).Scan(&id, &channel)
 		if err != nil {
 			return err
+		}
+		if s.Trace != "" {
+			if _, err := tx.ExecContext(ctx, traceSQL, id, s.Trace); err != nil {
+				return err
+			}
 		}
 		if row.ended != 0 {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM checkpoints WHERE stream_id = $1`, s.StreamID); err != nil {
@@ -167,6 +174,20 @@ func (db *DB) Session(ctx context.Context, channel ivs.ARN, streamID string) (iv
 		return s, db.found(sessionName, "of "+channel.String(), err)
 	}
 	s, err := scanSession(db.read.queryRow(ctx, byID, streamID, channel.String()))
+	return s, db.found(sessionName, streamID, err)
+}
+
+// Trace returns a session with its Trace, by its stream id.
+func (db *DB) Trace(ctx context.Context, streamID string) (ivs.Session, error) {
+	const q = `SELECT t.body FROM traces t JOIN sessions s ON s.id = t.session WHERE s.stream_id = $1`
+	s, err := scanSession(db.read.queryRow(ctx, sessionFrom+`WHERE s.stream_id = $1`, streamID))
+	if err != nil {
+		return s, db.found(sessionName, streamID, err)
+	}
+	err = db.read.queryRow(ctx, q, streamID).Scan(&s.Trace)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil // it began before there were any
+	}
 	return s, db.found(sessionName, streamID, err)
 }
 

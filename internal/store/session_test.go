@@ -16,6 +16,7 @@ func sessionClauses() []clause {
 		{"a session reads back as it was saved", sessionReadsBack},
 		{"a channel has one open session", sessionIsAlone},
 		{"an error and an end, once recorded, stay", sessionSticky},
+		{"the account of a session is kept beside it, and forgotten with it", sessionTrace},
 		{"a session is found by its id on its channel only, the newest without an id", sessionFound},
 		{"sessions are listed newest first, page by page", sessionPages},
 		{"a checkpoint notes the last media of all that are open", sessionCheckpoint},
@@ -303,4 +304,28 @@ func sessionOddText(t *testing.T, e engine) {
 	if got.Ingest.Video[0].Encoder != s.Ingest.Video[0].Encoder || got.Reason != s.Reason {
 		t.Errorf("encoder is %q, reason %q, want %q and %q", got.Ingest.Video[0].Encoder, got.Reason, s.Ingest.Video[0].Encoder, s.Reason)
 	}
+}
+
+func sessionTrace(t *testing.T, e engine) {
+	t.Helper()
+	db := open(t, e.url(t))
+	s := begin(t, db, plain(t, db), noon())
+	if got, err := db.Trace(t.Context(), s.StreamID); err != nil || got.Trace != "" || got.StreamID != s.StreamID {
+		t.Errorf("before the first: %+v, %v", got, err)
+	}
+	for _, text := range []string{"one", "two"} {
+		s.Trace = text
+		must(t, "SaveSession", db.SaveSession(t.Context(), s))
+	}
+	s.Trace, s.Ended = "", noon().Add(time.Minute)
+	must(t, "SaveSession without it", db.SaveSession(t.Context(), s))
+	got, err := db.Trace(t.Context(), s.StreamID)
+	if err != nil || got.Trace != "two" || !got.Ended.Equal(s.Ended) || got.Channel.Channel.ARN != s.Channel.Channel.ARN {
+		t.Errorf("the account is %q of %+v, %v", got.Trace, got, err)
+	}
+	if n, err := db.ForgetSessions(t.Context(), noon().Add(time.Hour), 10); err != nil || n != 1 {
+		t.Errorf("forgot %d, %v", n, err)
+	}
+	_, err = db.Trace(t.Context(), s.StreamID)
+	wantCode(t, "the account of a forgotten session", err, ivs.NotFound)
 }

@@ -21,6 +21,7 @@ type command struct {
 	id   float64 // of the transaction; 0: no answer is expected
 
 	app, tcURL string // of connect
+	flashVer   string // of connect: how the encoder calls itself
 	text       string // the first argument, if it is text
 	no         bool   // the first argument is false
 }
@@ -59,6 +60,8 @@ func (c *command) note(t amfToken) {
 		c.app = string(t.text)
 	case t.arg == 2 && t.depth == 1 && t.kind == amfText && string(t.key) == "tcUrl":
 		c.tcURL = string(t.text)
+	case t.arg == 2 && t.depth == 1 && t.kind == amfText && string(t.key) == "flashVer":
+		c.flashVer = string(t.text)
 	case t.arg == 3 && t.depth == 0 && t.kind == amfText:
 		c.text = string(t.text)
 	case t.arg == 3 && t.depth == 0 && t.kind == amfBool:

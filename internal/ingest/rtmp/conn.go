@@ -125,6 +125,7 @@ func (c *conn) handshake(ctx context.Context) error {
 		return fmt.Errorf("handshake: %w", err)
 	}
 	c.session.received = 1 + 2*1536
+	c.session.request.Trace.Note("handshake", "done")
 	return c.flush(time.Now())
 }
 

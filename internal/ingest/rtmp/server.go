@@ -20,6 +20,7 @@ import (
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 	"openivs/internal/limit"
+	"openivs/internal/trace"
 )
 
 // A Server serves publishers. Set the fields before the first connection and
@@ -89,10 +90,11 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, secure bool, ls loops) 
 
 	c := &conn{server: s, nc: nc, admit: release}
 	c.session.gate = s.Gate
-	c.session.request = ingest.Request{Protocol: "rtmp", Secure: secure, Remote: nc.RemoteAddr().String()}
+	c.session.request = ingest.Request{Protocol: "rtmp", Secure: secure, Remote: nc.RemoteAddr().String(), Trace: new(trace.Peer)}
 	if secure {
 		c.session.request.Protocol = "rtmps"
 	}
+	c.noteConnected()
 	c.watch(ctx)
 	err := s.protect(func() error { return c.run(ctx, ls) })
 	if errors.Is(err, errTaken) {
@@ -104,6 +106,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, secure bool, ls loops) 
 // leave ends a connection, and returns when it is closed.
 func (s *Server) leave(c *conn, err error) {
 	if c.session.pub != nil {
+		c.noteEnd(err, time.Now())
 		c.session.pub.End(ending(err))
 	}
 	s.report(c, err)

@@ -167,7 +167,9 @@ func (s *session) protocol(m message) error {
 	if len(m.body) < 4 {
 		return ivs.Errorf(ivs.Invalid, "message of type %d with %d bytes", m.typ, len(m.body))
 	}
-	switch v := binary.BigEndian.Uint32(m.body); m.typ {
+	v := binary.BigEndian.Uint32(m.body)
+	s.noteProtocol(m.typ, v)
+	switch m.typ {
 	case typeSetChunkSize:
 		return s.chunks.setChunkSize(v)
 	case typeAbort:
@@ -210,6 +212,7 @@ func (s *session) command(ctx context.Context, m message, at time.Time) error {
 	if !s.connected && c.name != "connect" {
 		return ivs.Errorf(ivs.Invalid, "a command came before connect")
 	}
+	s.noteCommand(c)
 	switch c.name {
 	case "connect":
 		return s.connect(c)
@@ -266,6 +269,7 @@ func (s *session) publish(ctx context.Context, m message, c command, at time.Tim
 	if err != nil {
 		return &refusal{err}
 	}
+	s.noteKey(c)
 	pub, err := s.gate.Admit(ctx, s.request)
 	if err != nil {
 		return &refusal{err}

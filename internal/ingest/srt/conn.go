@@ -10,6 +10,7 @@ import (
 
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
+	"openivs/internal/trace"
 )
 
 const (
@@ -27,6 +28,8 @@ type conn struct {
 	nc     gosrt.Conn
 	pub    ingest.Publication
 	media  demuxer // belongs to run
+	trace  *trace.Peer
+	start  time.Time
 
 	said  *atomic.Bool // the peer said farewell
 	heard atomic.Int64 // when media last came, nanoseconds since 1970
@@ -34,7 +37,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc gosrt.Conn, pub ingest.Publication) *conn {
-	c := &conn{server: s, nc: nc, pub: pub}
+	c := &conn{server: s, nc: nc, pub: pub, start: time.Now()}
 	c.media.out = pub
 	c.heard.Store(time.Now().UnixNano())
 	return c

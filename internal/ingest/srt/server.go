@@ -19,6 +19,7 @@ import (
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 	"openivs/internal/limit"
+	"openivs/internal/trace"
 )
 
 // A Server serves publishers. Set the fields before the first connection and
@@ -88,6 +89,7 @@ func (s *Server) serve(ctx context.Context, ln *Listener, req gosrt.ConnRequest)
 	defer closeConn(c.nc)
 	c.said = said
 	err = s.protect(func() error { return c.run(ctx) })
+	c.noteEnd(err)
 	c.pub.End(err)
 	s.log().Debug("SRT connection ended", "remote", req.RemoteAddr().String(), "err", err,
 		"dropped", c.media.dropped+c.media.reader.Lost, "malformed", c.media.bad)
@@ -102,8 +104,9 @@ func (s *Server) admit(ctx context.Context, req gosrt.ConnRequest) (*conn, error
 		return nil, err
 	}
 	q := ingest.Request{
-		Protocol: "srt", Secure: req.IsEncrypted(), Key: key, Query: query, Remote: req.RemoteAddr().String(),
+		Protocol: "srt", Secure: req.IsEncrypted(), Key: key, Query: query, Remote: req.RemoteAddr().String(), Trace: new(trace.Peer),
 	}
+	noteRequest(q, req.StreamId())
 	var wrong bool
 	if q.Secure {
 		q.Unlock = func(passphrase ivs.Secret) error {
@@ -127,7 +130,10 @@ func (s *Server) admit(ctx context.Context, req gosrt.ConnRequest) (*conn, error
 		pub.End(err)
 		return nil, err
 	}
-	return newConn(s, nc, pub), nil
+	c := newConn(s, nc, pub)
+	c.trace = q.Trace
+	c.noteAccepted()
+	return c, nil
 }
 
 // A passphraseError is the refusal of a peer that has the wrong passphrase.

@@ -125,7 +125,7 @@ func fill(b *testing.B, file string, n int) []string {
 	exec(`CREATE TEMP TABLE one AS SELECT * FROM sessions`)
 	exec(`CREATE TEMP TABLE ev AS SELECT * FROM events`)
 	exec(`INSERT INTO sessions SELECT one.id + n.i + 1, c.id, printf('st-1%022d', n.i), created_us, started_us, last_media_us,
-		ingest_ended_us, ended_us, has_error, protocol, reason, snapshot, recording, ingest
+		ingest_ended_us, ended_us, has_error, protocol, reason, snapshot, recording, ingest, causes
 		FROM n CROSS JOIN one JOIN c ON c.i = n.i % $1`, manyChannels)
 	exec(`INSERT INTO events SELECT ev.id + (n.i + 1) * 10, one.id + n.i + 1, c.id, ev.seq + (n.i + 1) * 10, event_id, channel_arn, channel_name,
 		printf('st-1%022d', n.i), type, name, code, detail, at_us

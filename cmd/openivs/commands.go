@@ -18,6 +18,8 @@ type commands struct {
 	Config configCommand `cmd:"" group:"run" help:"Print the settings in force and where each comes from."`
 	Doctor doctorCommand `cmd:"" group:"run" help:"Look for what would keep the server from working, each with a cure."`
 
+	Probe probeCommand `cmd:"" group:"run" help:"Publish a short test pattern, and tell what the server answers and saw."`
+
 	Console consoleCommand `cmd:"" group:"run" help:"Open the web console in a browser, already signed in."`
 
 	Events  eventsCommand  `cmd:"" group:"run" help:"Print events, and look after where they go."`

@@ -69,13 +69,18 @@ func (s *server) send(ctx context.Context, method, path string, query url.Values
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
+	return s.signed(ctx, method, target, operator.SigningName, body, accept)
+}
+
+// signed sends a request that is signed for a service.
+func (s *server) signed(ctx context.Context, method, target, service string, body []byte, accept string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("Accept", accept)
 	sum := sha256.Sum256(body)
-	err = v4.NewSigner().SignHTTP(ctx, s.key, r, hex.EncodeToString(sum[:]), operator.SigningName, s.where.Region, time.Now())
+	err = v4.NewSigner().SignHTTP(ctx, s.key, r, hex.EncodeToString(sum[:]), service, s.where.Region, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -317,7 +317,7 @@ func (f *furnished) requests(b *testing.B, n int, request func(i int) (method, p
 // live has a stream on the channel that has had one.
 func (f *furnished) live(b *testing.B) (undo func()) {
 	b.Helper()
-	clip := encode(b)
+	_, clip := encode(b)
 	list, err := f.api.ListStreamKeys(b.Context(), &ivs.ListStreamKeysInput{ChannelArn: &f.streamed})
 	if err != nil {
 		b.Fatal(err)

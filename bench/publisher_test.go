@@ -25,19 +25,28 @@ const (
 )
 
 // BenchmarkPublishers replays a clip of 720p30 at 2.5 Mbit/s in real time to
-// 1, 50 and 200 channels and reports the processor time that the server needs
-// for each second of each stream.
+// 1, 50 and 200 channels, over each protocol, and reports the processor time that the
+// server needs for each second of each stream, and the memory for each.
 func BenchmarkPublishers(b *testing.B) {
-	clip := encode(b)
-	for _, n := range []int{1, 50, 200} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				c := publish(b, clip, n, openivs(b, false))
-				b.ReportMetric(c.processor, "cpu-ms/publisher-s")
-				b.ReportMetric(c.memory, "MiB")
-			}
-			b.ReportMetric(0, "ns/op") // it runs in real time
-		})
+	file, clip := encode(b)
+	stream := transportStream(b, file)
+	for _, protocol := range []string{"RTMP", "RTMPS", "SRT"} {
+		for _, n := range []int{1, 50, 200} {
+			b.Run(fmt.Sprintf("%s/%d", protocol, n), func(b *testing.B) {
+				for b.Loop() {
+					var c cost
+					if protocol == "SRT" {
+						c = publishSRT(b, stream, n)
+					} else {
+						c = publish(b, clip, n, openivs(b, protocol == "RTMPS"))
+					}
+					b.ReportMetric(c.processor, "cpu-ms/publisher-s")
+					b.ReportMetric(c.memory, "MiB")
+					b.ReportMetric(c.each, "KiB/publisher")
+				}
+				b.ReportMetric(0, "ns/op") // it runs in real time
+			})
+		}
 	}
 }
 
@@ -47,7 +56,7 @@ func BenchmarkPublishers(b *testing.B) {
 // that the ratio holds where the figures do not.
 func BenchmarkPublishersBesideNginx(b *testing.B) {
 	const n = 50
-	clip := encode(b)
+	_, clip := encode(b)
 	for b.Loop() {
 		var plain, secure, other float64
 		for _, take := range []func(){
@@ -69,9 +78,9 @@ func BenchmarkPublishersBesideNginx(b *testing.B) {
 }
 
 // encode makes the clip, which loops without a seam.
-func encode(b *testing.B) []publisher.Tag {
+func encode(b *testing.B) (file string, clip []publisher.Tag) {
 	b.Helper()
-	file := filepath.Join(b.TempDir(), "clip.flv")
+	file = filepath.Join(b.TempDir(), "clip.flv")
 	out, err := exec.Command("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin",
 		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "sine=sample_rate=48000", "-t", "10",
 		"-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "60", "-sc_threshold", "0",
@@ -80,11 +89,11 @@ func encode(b *testing.B) []publisher.Tag {
 	if err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
-	clip, err := publisher.ReadFile(file)
+	clip, err = publisher.ReadFile(file)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return clip
+	return file, clip
 }
 
 // A target takes publishers.
@@ -92,6 +101,9 @@ type target struct {
 	pid    int
 	stream func() (address, key string) // of one more publisher
 	stop   func()
+
+	api *ivs.Client // of openivs
+	srt string      // where it takes SRT
 }
 
 // openivs starts a server that takes RTMP, or RTMPS.
@@ -115,6 +127,8 @@ func openivs(b *testing.B, encrypted bool) target {
 	}
 	return target{
 		pid: s.PID(),
+		api: api,
+		srt: s.At.SRT,
 		stream: func() (string, string) {
 			out, err := api.CreateChannel(b.Context(), &ivs.CreateChannelInput{InsecureIngest: !encrypted})
 			if err != nil {
@@ -134,11 +148,45 @@ func openivs(b *testing.B, encrypted bool) target {
 type cost struct {
 	processor float64 // ms for each second of each publisher
 	memory    float64 // MiB in all
+	each      float64 // KiB for each publisher
 }
 
 // publish has n publishers play the clip to t, which it stops, and says what
 // that costs.
 func publish(b *testing.B, clip []publisher.Tag, n int, t target) cost {
+	b.Helper()
+	return load(b, n, t, func(ctx context.Context) (func(ctx context.Context) error, error) {
+		address, key := t.stream()
+		c, err := publisher.Dial(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.Publish(ctx, key); err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context) error {
+			_, err := c.Play(ctx, clip)
+			return err
+		}, nil
+	})
+}
+
+// publishSRT is publish over SRT, encrypted as channels want it unless they are told
+// otherwise.
+func publishSRT(b *testing.B, stream []datagramAt, n int) cost {
+	b.Helper()
+	t := openivs(b, false)
+	return load(b, n, t, func(ctx context.Context) (func(ctx context.Context) error, error) {
+		out, err := t.api.CreateChannel(ctx, &ivs.CreateChannelInput{})
+		if err != nil {
+			return nil, err
+		}
+		return dialSRT(ctx, t.srt, aws.ToString(out.StreamKey.Value), aws.ToString(out.Channel.Srt.Passphrase), stream)
+	})
+}
+
+// load has n publishers connect and play, and says what that costs t, which it stops.
+func load(b *testing.B, n int, t target, connect func(ctx context.Context) (play func(ctx context.Context) error, err error)) cost {
 	b.Helper()
 	defer t.stop()
 	ctx, cancel := context.WithCancel(b.Context())
@@ -146,13 +194,10 @@ func publish(b *testing.B, clip []publisher.Tag, n int, t target) cost {
 	defer playing.Wait()
 	defer cancel()
 	var broken atomic.Int64
+	empty := resident(b, t.pid)
 	for i := range n {
-		address, key := t.stream()
-		c, err := publisher.Dial(ctx, address)
+		play, err := connect(ctx)
 		if err != nil {
-			b.Fatal(err)
-		}
-		if err := c.Publish(ctx, key); err != nil {
 			b.Fatal(err)
 		}
 		// Spread over two seconds, so that keyframes do not come all at once.
@@ -163,7 +208,7 @@ func publish(b *testing.B, clip []publisher.Tag, n int, t target) cost {
 			case <-ctx.Done():
 				return
 			}
-			if _, err := c.Play(ctx, clip); err != nil && ctx.Err() == nil {
+			if err := play(ctx); err != nil && ctx.Err() == nil {
 				broken.Add(1)
 			}
 		})
@@ -175,9 +220,11 @@ func publish(b *testing.B, clip []publisher.Tag, n int, t target) cost {
 	if broken.Load() > 0 {
 		b.Errorf("%d of %d publishers were cut off", broken.Load(), n)
 	}
+	full := resident(b, t.pid)
 	return cost{
 		processor: float64(spent.Milliseconds()) / length.Seconds() / float64(n),
-		memory:    resident(b, t.pid),
+		memory:    full,
+		each:      (full - empty) * 1024 / float64(n),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -178,13 +179,17 @@ func (r *Registry) recording(ctx context.Context, arn ivs.ARN) (json.RawMessage,
 	return b, nil
 }
 
+// farewellWait is how long a publisher waits before it is refused for another's
+// sake: the other may have left, and the door not have read that yet.
+const farewellWait = 100 * time.Millisecond
+
 // reserve claims the channel for a new session, or returns a publisher that may
 // take over the one there is. It waits for one that is ending, so that an encoder
 // may stop and start again at once.
 func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (*live, *publisher, error) {
 	wait, cancel := context.WithTimeout(ctx, r.reconnectWait())
 	defer cancel()
-	for {
+	for waited := false; ; {
 		l, busy, err := r.claim(ctx, ch, rec, q)
 		if err != nil || l != nil {
 			return l, nil, err
@@ -192,7 +197,13 @@ func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMess
 		select {
 		case <-busy.ended:
 		default:
-			if rival, err := busy.challenge(q); rival != nil || err != nil {
+			rival, err := busy.challenge(q)
+			if errors.Is(err, errBusy) && !waited {
+				waited = true
+				within(wait, busy.ended, farewellWait)
+				continue
+			}
+			if rival != nil || err != nil {
 				return nil, rival, err
 			}
 		}

@@ -510,3 +510,23 @@ func TestStreamsAreNewestFirst(t *testing.T) {
 		es[0].pub.End(nil)
 	})
 }
+
+// TestAnEncoderThatComesBackAtOnceIsLetIn has the door read the farewell of the first
+// connection after the second has asked.
+func TestAnEncoderThatComesBackAtOnceIsLetIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := testChannel("one")
+		h := open(t, newDisk(ch))
+		first := h.admit(t, ch)
+		time.AfterFunc(20*time.Millisecond, func() { first.pub.End(nil) })
+		second := h.admit(t, ch)
+		if second.id == first.id {
+			t.Error("it is in the session of the first")
+		}
+		began := time.Now()
+		if _, err := h.Admit(t.Context(), request(ch)); ivs.CodeOf(err) != ivs.Conflict || time.Since(began) > 200*time.Millisecond {
+			t.Errorf("another is answered %v after %v", err, time.Since(began))
+		}
+		second.pub.End(nil)
+	})
+}

@@ -24,6 +24,7 @@ type commands struct {
 
 	Events  eventsCommand  `cmd:"" group:"run" help:"Print events, and look after where they go."`
 	Session sessionCommand `cmd:"" group:"run" help:"Look into sessions of streams."`
+	Inject  injectCommand  `cmd:"" group:"run" help:"Make something go wrong with a stream, to see what an application does about it."`
 
 	Backup      backupCommand      `cmd:"" group:"keep" help:"Copy everything the server must not lose, also while it runs."`
 	Restore     restoreCommand     `cmd:"" group:"keep" help:"Put a backup into an empty data directory and database."`
@@ -222,11 +223,13 @@ type eventFlags struct {
 	MetricsSeconds []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_seconds}"`
 	MetricsMinutes []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_minutes}"`
 	MetricsHours   []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_hours}"`
+	FaultInjection []string `group:"event" placeholder:"on|off" sep:"none" help:"${fault_injection}"`
 }
 
 func (f *eventFlags) flags() map[string][]string {
 	return map[string][]string{
 		"event-sink": f.EventSink, "prometheus": f.Prometheus, "metrics-seconds": f.MetricsSeconds, "metrics-minutes": f.MetricsMinutes, "metrics-hours": f.MetricsHours,
+		"fault-injection": f.FaultInjection,
 	}
 }
 

@@ -27,11 +27,13 @@ import (
 	"openivs/internal/headroom"
 	"openivs/internal/ingest/rtmp"
 	"openivs/internal/ingest/srt"
+	"openivs/internal/inject"
 	"openivs/internal/ivs"
 	"openivs/internal/metric"
 	"openivs/internal/pipeline"
 	"openivs/internal/playback"
 	"openivs/internal/recent"
+	"openivs/internal/record"
 	"openivs/internal/seal"
 	"openivs/internal/session"
 	"openivs/internal/sniff"
@@ -74,6 +76,8 @@ type App struct {
 	destinations *control.Destinations
 	room         *headroom.Guard // where recordings are written
 	events       *event.Dispatcher
+	recorder     *record.Recorder
+	faults       *inject.Injector
 	closing      chan struct{} // closed when the doors are
 	metrics      *metric.Recorder
 	playback     *playback.Server

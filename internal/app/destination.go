@@ -83,7 +83,7 @@ func (a *App) joinRecording(ctx context.Context) error {
 		return err
 	}
 	a.room = watchRoom(a.cfg, a.log)
-	recorder := &record.Recorder{
+	a.recorder = &record.Recorder{
 		Dir: spool, Bucket: open, Note: a.sessions.Note, Log: a.log, Thumbnail: a.thumbnail, Limit: a.cfg.Recording.Spool,
 		Full: func() string {
 			if l := a.room.Level(); l >= headroom.NoRecordings {
@@ -93,9 +93,9 @@ func (a *App) joinRecording(ctx context.Context) error {
 		},
 		Spare: func() bool { return a.room.Level() >= headroom.NoThumbnails },
 	}
-	a.streams.Record = recordWith(recorder) //nolint:contextcheck // a stream outlives the start
-	a.steps.add("finish the recordings", finishLimit, recorder.Close)
-	return recorder.Resume(ctx)
+	a.streams.Record = recordWith(a.recorder) //nolint:contextcheck // a stream outlives the start
+	a.steps.add("finish the recordings", finishLimit, a.recorder.Close)
+	return a.recorder.Resume(ctx)
 }
 
 // watchRoom looks at the disks that recordings are written to: the spool's, and that

@@ -16,6 +16,7 @@ import (
 	"openivs/internal/event/lines"
 	"openivs/internal/event/natsjs"
 	"openivs/internal/event/webhook"
+	"openivs/internal/inject"
 	"openivs/internal/operator"
 	"openivs/internal/rotate"
 	"openivs/internal/store"
@@ -40,6 +41,14 @@ const eventsName = "events"
 // joinEvents makes the sinks and who serves them.
 func (a *App) joinEvents(ctx context.Context) error {
 	a.events = &event.Dispatcher{Store: a.db, Log: a.log}
+	if a.cfg.FaultInjection {
+		a.faults = &inject.Injector{
+			Sessions: a.sessions, Recordings: a.recorder, Log: a.log,
+			Streams: int64(quotas(a.cfg.Quotas).Effective().ConcurrentStreams), Viewers: int64(a.cfg.MaxViewers),
+		}
+		a.events.NotBefore = a.faults.NotBefore
+		a.log.Warn("faults may be injected, as fault-injection is on")
+	}
 	for _, s := range a.cfg.Sinks {
 		r, err := a.route(ctx, s)
 		if err != nil {

@@ -37,6 +37,7 @@ func logKeys() []string {
 		"stack",     // of a panic
 		"sink",      // name of a sink of events
 		"free",      // bytes that a disk has left
+		"fault",     // what was made to go wrong on purpose
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // operatorAPI is our own surface.
 func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 	signatures := &sigv4.Verifier{Region: a.cfg.Region, Services: []string{operator.SigningName}, Lookup: a.lookup}
-	return &operator.Handler{
+	h := &operator.Handler{
 		Authenticate: func(r *http.Request, body []byte) (restjson.Identity, error) {
 			return a.authenticate(signatures, r, body)
 		},
@@ -29,4 +29,8 @@ func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 		Log:       a.log,
 		Stopping:  a.closing,
 	}
+	if a.cfg.FaultInjection {
+		h.Faults = a.faults
+	}
+	return h
 }

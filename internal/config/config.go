@@ -43,6 +43,7 @@ type Config struct {
 	Sinks            []Sink
 	Metrics          Metrics
 	Prometheus       string // PrometheusOff, …
+	FaultInjection   bool   // faults may be injected
 
 	values []Value
 }

@@ -46,7 +46,7 @@ func (s *Setting) shown(values []string) []string {
 
 // Settings returns every setting there is, in the order they are printed.
 func Settings() []Setting {
-	return slices.Concat(whatItKeeps(), whereItRecords(), whereItIs(), howItWorks(), howItTranscodes(), howMuchItAllows(), whoMayWatch(), whoMayAsk(), whoIsTold(), whatIsMeasured())
+	return slices.Concat(whatItKeeps(), whereItRecords(), whereItIs(), howItWorks(), howItTranscodes(), howMuchItAllows(), whoMayWatch(), whoMayAsk(), whoIsTold(), whatIsMeasured(), whatGoesWrong())
 }
 
 func whatItKeeps() []Setting {

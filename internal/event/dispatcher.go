@@ -92,6 +92,10 @@ type Dispatcher struct {
 	Log    *slog.Logger
 	Grace  time.Duration // how long Run tries to deliver what is left after its context ended; 0: 3 s
 
+	// NotBefore says when an event of a channel may be sent that happened at a
+	// time. nil: at once.
+	NotBefore func(channel string, at time.Time) time.Time
+
 	once    sync.Once
 	runners []*runner
 }

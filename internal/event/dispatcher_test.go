@@ -217,6 +217,48 @@ func inOrder(t *testing.T, took []string, want map[string]int, again bool) {
 	}
 }
 
+// An event that is to be late holds back those of its channel, and no others.
+func TestEventsMayBeLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, r := newOutbox(), &receiver{}
+		d := &event.Dispatcher{Store: o, Routes: []event.Route{{Name: "r", Sink: r}}, Log: slog.New(slog.DiscardHandler)}
+		late := channel()
+		late.ID = "late"
+		begun := time.Now()
+		d.NotBefore = func(channel string, at time.Time) time.Time {
+			if channel == late.String() && at.Sub(begun) < 10*time.Second {
+				return at.Add(time.Minute)
+			}
+			return at
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := d.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		defer running.Wait()
+		defer cancel()
+		synctest.Wait()
+		o.write("late", "prompt")
+		wait(20 * time.Second)
+		o.write("late", "prompt")
+		for _, tt := range []struct {
+			wait time.Duration
+			want []string
+		}{
+			{39 * time.Second, []string{"prompt-1", "prompt-2"}},
+			{2 * time.Second, []string{"prompt-1", "prompt-2", "late-1", "late-2"}},
+		} {
+			wait(tt.wait)
+			if got := r.all(); !slices.Equal(got, tt.want) {
+				t.Errorf("after %v more it has %v, want %v", tt.wait, got, tt.want)
+			}
+		}
+	})
+}
+
 func TestEventsReachEverySinkInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutbox()

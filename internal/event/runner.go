@@ -194,6 +194,11 @@ func (r *runner) pick(now time.Time) []*item {
 			continue
 		}
 		l := r.lane(it.Channel)
+		if r.d.NotBefore != nil {
+			if at := r.d.NotBefore(it.Channel, it.At); at.After(now) && at.After(l.after) {
+				l.after = at
+			}
+		}
 		if l.busy || now.Before(l.after) {
 			held[it.Channel] = true
 			continue

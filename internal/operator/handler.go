@@ -62,6 +62,7 @@ type Handler struct {
 	Log      *slog.Logger // required
 
 	Temporary Temporary // required
+	Faults    Faults    // nil: nothing goes wrong on purpose
 
 	// Stopping is closed when streams of events are to end. nil: never.
 	Stopping <-chan struct{}
@@ -87,6 +88,7 @@ func routes() []route {
 		{http.MethodGet, "channels/{channel}/series/{measurement}", "GetSeries", (*Handler).getSeries},
 		{http.MethodGet, "channels/{channel}/sessions/{session}/health", "GetSessionHealth", (*Handler).getHealth},
 		{http.MethodGet, "sessions/{session}/trace", "GetSessionTrace", (*Handler).getTrace},
+		{http.MethodPost, "channels/{channel}/faults", "InjectFault", (*Handler).injectFault},
 		{http.MethodGet, "sinks", "ListSinks", (*Handler).listSinks},
 		{http.MethodGet, "sinks/{sink}/dead-letters", "ListDeadLetters", (*Handler).listDeadLetters},
 		{http.MethodPost, "sinks/{sink}/resend", "ResendDeadLetters", (*Handler).resend},

@@ -18,6 +18,7 @@ import (
 
 	"openivs/internal/api/restjson"
 	"openivs/internal/event"
+	"openivs/internal/inject"
 	"openivs/internal/ivs"
 	"openivs/internal/operator"
 	"openivs/internal/seal"
@@ -245,6 +246,36 @@ func TestSinksAreLookedAfter(t *testing.T) {
 	if at, err := d.db.SetSinks(t.Context(), []string{"crm"}); err != nil || at["crm"] != 2 {
 		t.Errorf("the sink is at %v, %v", at, err)
 	}
+}
+
+// faults notes what is to go wrong.
+type faults []string
+
+func (f *faults) Inject(_ context.Context, channel ivs.ARN, v inject.Fault) error {
+	*f = append(*f, fmt.Sprint(channel.ID, " ", v.Kind, " ", v.For, " ", v.Limit))
+	if v.Kind == inject.Disconnect {
+		return ivs.Errorf(ivs.NotLive, "not live")
+	}
+	return nil
+}
+
+func TestFaultsAreInjectedWhereThatIsAllowed(t *testing.T) {
+	d := newDesk(t)
+	arn := d.channel(t, "aaaa").String()
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"starvation"}`, 403, "set fault-injection to on")
+	var f faults
+	d.Faults = &f
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"starvation","for":"20s"}`, 200, `{"channel":"`+arn+`","fault":"starvation"}`)
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"limit-breach","limit":"concurrent-viewers"}`, 200, "limit-breach")
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"disconnect"}`, 404, "not live")
+	if want := []string{"aaaa starvation 20s ", "aaaa limit-breach 0s concurrent-viewers", "aaaa disconnect 0s "}; !slices.Equal(f, want) {
+		t.Errorf("injected %q, want %q", f, want)
+	}
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"starvation","for":"soon"}`, 400, "length of time")
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"starvation","for":"-1s"}`, 400, "length of time")
+	d.want(t, "POST", "channels/a%20b/faults", `{"fault":"starvation"}`, 400, "not an IVS ARN")
+	d.deny = []string{"openivs:InjectFault " + arn}
+	d.want(t, "POST", "channels/aaaa/faults", `{"fault":"starvation"}`, 403, "openivs:InjectFault")
 }
 
 // flow opens a stream of events and returns what reads its next block.

@@ -254,6 +254,28 @@ var (
 	errGone   = fmt.Errorf("404: %w", fs.ErrNotExist)
 )
 
+func TestARecordingFailsOnPurpose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, v := newStudio(t), session(t, nil)
+		time.AfterFunc(20*time.Second, func() {
+			if s.Fail(ivs.NewARN("us-east-1", "123456789012", ivs.KindChannel), "why") {
+				t.Error("the recording of a channel failed that has none")
+			}
+			if !s.Fail(v.Channel.Channel.ARN, "why") {
+				t.Error("no recording failed")
+			}
+		})
+		s.play(t, v, 30*time.Second)
+		s.finish(t)
+		if got, want := s.names(), []string{ivs.RecordingStart, ivs.RecordingEndFailure}; !slices.Equal(got, want) || s.reason(t) != "why" {
+			t.Errorf("events %v, want %v", got, want)
+		}
+		if s.Fail(v.Channel.Channel.ARN, "why") {
+			t.Error("a recording failed that is over")
+		}
+	})
+}
+
 // TestFaultsOfBucketsEndInAWholeRecordingOrAReason is every fault, with each
 // selection of renditions.
 func TestFaultsOfBucketsEndInAWholeRecordingOrAReason(t *testing.T) {

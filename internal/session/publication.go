@@ -178,6 +178,9 @@ func (p *publisher) fail(err error) error {
 
 // write carries a unit. The caller has feed.
 func (l *live) write(u media.Unit) error {
+	if l.withheld.drops(u) {
+		return nil
+	}
 	l.lastMedia.Store(u.At.UnixMicro())
 	l.meter.Observe(u)
 	switch u.Track.Kind {

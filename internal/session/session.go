@@ -62,6 +62,7 @@ type live struct {
 	pictured time.Time   // when it came; zero: there was none; guarded by feed
 	sounded  media.Ticks // of the newest audio; guarded by feed
 	adBreak  ivs.AdBreak // whose time has not come, with an id; guarded by feed
+	withheld withholding // guarded by feed
 
 	first *publisher // whose session it was made for
 

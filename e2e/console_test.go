@@ -255,6 +255,7 @@ func TestEachScreenOfTheConsoleCanBeUsed(t *testing.T) {
 		{"#/channels/" + id, id},
 		{"#/channels/" + id + "/sessions", "Stream sessions"},
 		{"#/channels/" + id + "/sessions/" + session, "Stream session"},
+		{"#/recordings", "Recordings"},
 		{"#/playback-keys", "Playback keys"},
 		{"#/restriction-policies", "Restriction policies"},
 		{"#/recording-configurations", "Recording configurations"},

@@ -7,13 +7,13 @@ import type { Seen } from './preview'
 const again = 2000 // milliseconds before a stream that is not there is asked for again
 const kept = 50 // pieces of metadata that are shown
 
-export function Player({ src, seen }: { src: string; seen: (s: Seen) => void }) {
+export function Player({ src, seen, recorded = false }: { src: string; seen: (s: Seen) => void; recorded?: boolean }) {
   const video = useRef<HTMLVideoElement>(null)
   useEffect(() => {
     const element = video.current!
     const now: Seen = { state: 'Loading…', metadata: [] }
     const tell = (change: Partial<Seen>) => seen(Object.assign(now, change) && { ...now })
-    const hls = new Hls({ lowLatencyMode: true })
+    const hls = new Hls({ lowLatencyMode: !recorded })
     let timer: ReturnType<typeof setTimeout> | undefined
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (!data.fatal) return
@@ -35,7 +35,8 @@ export function Player({ src, seen }: { src: string; seen: (s: Seen) => void }) 
       const playing = !element.paused && element.readyState > 2
       tell({
         ...(playing && { state: 'Playing' }),
-        latency: playing && hls.latency > 0 ? hls.latency : undefined,
+        ...(element.ended && { state: 'Played to the end' }),
+        latency: playing && !recorded && hls.latency > 0 ? hls.latency : undefined,
         size: element.videoWidth ? `${element.videoWidth} × ${element.videoHeight}` : undefined,
         dropped: element.getVideoPlaybackQuality?.().droppedVideoFrames,
       })
@@ -46,6 +47,6 @@ export function Player({ src, seen }: { src: string; seen: (s: Seen) => void }) 
       hls.destroy()
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- seen is a setter
-  }, [src])
-  return <video ref={video} aria-label="Live picture" muted autoPlay playsInline controls />
+  }, [src, recorded])
+  return <video ref={video} aria-label={recorded ? 'Recorded picture' : 'Live picture'} muted autoPlay playsInline controls />
 }

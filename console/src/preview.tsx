@@ -10,7 +10,8 @@ import { Facts } from './parts/basics'
 /** What plays, and what it says of itself. */
 export type Seen = { state: string; latency?: number; size?: string; dropped?: number; metadata: string[] }
 
-const Player = lazy(() => import('./player').then((m) => ({ default: m.Player as ComponentType<{ src: string; seen: (s: Seen) => void }> })))
+/** hls.js in a video element, loaded when it is first shown. */
+export const Player = lazy(() => import('./player').then((m) => ({ default: m.Player as ComponentType<{ src: string; seen: (s: Seen) => void; recorded?: boolean }> })))
 
 /** The address of a playback URL at the server of this page, which always has it: a
  *  page that came by HTTPS may not fetch by HTTP. */

@@ -14,10 +14,13 @@ import { System } from './screens/system'
 import { useFeedState, useSession } from './session'
 import { isDark, setDark } from './theme'
 
+const RecordedList = lazy(() => import('./screens/recordings').then((m) => ({ default: m.RecordedList })))
+const RecordedOne = lazy(() => import('./screens/recordings').then((m) => ({ default: m.RecordedOne })))
 const SessionScreen = lazy(() => import('./screens/streamsession').then((m) => ({ default: m.SessionScreen })))
 
 const sections = [
   { path: 'channels', title: 'Channels' },
+  { path: 'recordings', title: 'Recordings' },
   { path: 'playback-keys', title: 'Playback keys' },
   { path: 'restriction-policies', title: 'Restriction policies' },
   { path: 'recording-configurations', title: 'Recording configurations' },
@@ -111,6 +114,8 @@ function Screen({ route: { parts, query } }: { route: Route }) {
       if (sub === 'sessions' && subId) return <SessionScreen key={id + subId} channel={id} stream={subId} />
       if (sub === 'sessions') return <Sessions key={id} channel={id} />
       return <ChannelScreen key={id} id={id} edit={query.has('edit')} />
+    case 'recordings':
+      return id ? <RecordedOne key={id} id={id} /> : <RecordedList channel={query.get('channel') ?? ''} />
     case 'playback-keys':
       return <KeyPairs id={id} />
     case 'restriction-policies':

@@ -105,6 +105,15 @@ const commands = {
     await button('Send metadata').click()
     await page.getByRole('log').getByText(text).waitFor()
   },
+  // played plays a recording to its end, or for a few seconds if it is long.
+  async played() {
+    await button('Play').click()
+    await page.waitForFunction(() => {
+      const video = document.querySelector('video')
+      return video && video.played.length > 0 && video.played.end(0) - video.played.start(0) > 2
+    })
+    return String(await page.evaluate(() => document.querySelector('video').duration))
+  },
   async saved() {
     const [download] = await Promise.all([page.waitForEvent('download'), button('Export JSON').click()])
     return readFile(await download.path(), 'utf8')
@@ -162,6 +171,12 @@ const commands = {
   },
   async shoot({ path }) {
     await page.screenshot({ path })
+  },
+  // first is the name of what a list begins with.
+  async first() {
+    const link = page.locator('main tbody tr').first().getByRole('link').first()
+    await link.waitFor()
+    return link.textContent()
   },
   // rows says how many a list shows, when it has the first of them.
   async rows({ text }) {

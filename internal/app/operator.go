@@ -5,6 +5,7 @@ import (
 
 	"openivs/internal/access"
 	"openivs/internal/api/restjson"
+	"openivs/internal/catalogue"
 	"openivs/internal/operator"
 	"openivs/internal/sigv4"
 )
@@ -28,6 +29,9 @@ func (a *App) operatorAPI(guard *access.Guard) http.Handler {
 		Temporary: a.self,
 		Log:       a.log,
 		Stopping:  a.closing,
+
+		Recordings: catalogue.Catalogue{Events: a.db},
+		Vault:      vault{a},
 	}
 	if a.cfg.FaultInjection {
 		h.Faults = a.faults

@@ -65,7 +65,8 @@ var may = map[string][]string{
 	"internal/store":        {"internal/ivs", "internal/lock", "internal/seal", "internal/store/dump", "internal/store/schema"},
 	"internal/store/dump":   {"internal/ivs"},
 	"internal/store/schema": {},
-	"internal/operator":     {"internal/api/restjson", "internal/event", "internal/health", "internal/inject", "internal/ivs", "internal/metric", "internal/trace"},
+	"internal/operator":     {"internal/api/restjson", "internal/catalogue", "internal/event", "internal/health", "internal/inject", "internal/ivs", "internal/metric", "internal/trace"},
+	"internal/catalogue":    {"internal/ivs"},
 	"internal/inject":       {"internal/ivs"},
 	"internal/cloudwatch":   {"internal/api/restjson", "internal/ivs", "internal/metric"},
 

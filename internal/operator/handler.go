@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,13 +65,17 @@ type Handler struct {
 	Temporary Temporary // required
 	Faults    Faults    // nil: nothing goes wrong on purpose
 
+	Recordings Recordings // required
+	Vault      Vault      // required
+
 	// Stopping is closed when streams of events are to end. nil: never.
 	Stopping <-chan struct{}
 
-	once    sync.Once
-	mux     *http.ServeMux
-	streams limited
-	links   links
+	once      sync.Once
+	mux       *http.ServeMux
+	streams   limited
+	verifying limited
+	links     links
 }
 
 // A route is one operation.
@@ -83,7 +88,7 @@ type route struct {
 
 // routes are all operations.
 func routes() []route {
-	return append(selfRoutes(), []route{
+	return slices.Concat(selfRoutes(), recordingRoutes(), []route{
 		{http.MethodGet, "events", "ListEvents", (*Handler).listEvents},
 		{http.MethodGet, "channels/{channel}/series/{measurement}", "GetSeries", (*Handler).getSeries},
 		{http.MethodGet, "channels/{channel}/sessions/{session}/health", "GetSessionHealth", (*Handler).getHealth},
@@ -93,7 +98,7 @@ func routes() []route {
 		{http.MethodGet, "sinks/{sink}/dead-letters", "ListDeadLetters", (*Handler).listDeadLetters},
 		{http.MethodPost, "sinks/{sink}/resend", "ResendDeadLetters", (*Handler).resend},
 		{http.MethodPost, "sinks/{sink}/replay", "ReplayEvents", (*Handler).replay},
-	}...)
+	})
 }
 
 // An exchange is one request that is being served.

@@ -83,6 +83,28 @@ export function HealthBadge({ state, health }: { state?: string; health?: string
   return <StatusIndicator type="in-progress">Live, health not known yet</StatusIndicator>
 }
 
+/** Has something done when go is called, and says whether that is under way and
+ *  what went wrong. */
+export function useAct(act: () => Promise<unknown>, done?: () => void) {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>()
+  const go = () => {
+    setBusy(true)
+    setError(undefined)
+    act().then(
+      () => {
+        setBusy(false)
+        done?.()
+      },
+      (err: unknown) => {
+        setBusy(false)
+        setError(err)
+      },
+    )
+  }
+  return { busy, error, go }
+}
+
 /** Asks before something is done that cannot be undone. */
 export function Confirm({ title, verb, children, act, close }: {
   title: string
@@ -91,18 +113,7 @@ export function Confirm({ title, verb, children, act, close }: {
   act: () => Promise<unknown>
   close: (done: boolean) => void
 }) {
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
-  const go = () => {
-    setBusy(true)
-    act().then(
-      () => close(true),
-      (err: unknown) => {
-        setBusy(false)
-        setError(err)
-      },
-    )
-  }
+  const { busy, error, go } = useAct(act, () => close(true))
   return (
     <Modal
       visible
@@ -135,19 +146,7 @@ export function Send({ title, verb, act, close, valid = true, children }: {
   valid?: boolean
   children: ReactNode
 }) {
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
-  const go = () => {
-    setBusy(true)
-    setError(undefined)
-    act().then(
-      () => close(true),
-      (err: unknown) => {
-        setBusy(false)
-        setError(err)
-      },
-    )
-  }
+  const { busy, error, go } = useAct(act, () => close(true))
   return (
     <form
       onSubmit={(e) => {

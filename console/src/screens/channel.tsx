@@ -67,6 +67,7 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
         actions={
           <SpaceBetween direction="horizontal" size="xs">
             <Button href={href('channels', id, 'sessions')}>Stream sessions</Button>
+            {channel.recordingConfigurationArn && <Button href={href('recordings') + '?channel=' + encodeURIComponent(id)}>Recordings</Button>}
             <MayButton action="ivs:UpdateChannel" on={arn} onClick={() => (location.hash = href('channels', id) + '?edit')}>Edit</MayButton>
             <MayButton action="ivs:StopStream" on={arn} disabledReason={live ? undefined : 'The channel is offline.'} onClick={() => setAsking('stop')}>Stop stream</MayButton>
             <MayButton action="ivs:DeleteChannel" on={arn} disabledReason={live ? 'The channel is live: stop its stream first.' : undefined} onClick={() => setAsking('delete')}>Delete</MayButton>

@@ -38,6 +38,7 @@ import (
 	"openivs/internal/session"
 	"openivs/internal/sniff"
 	"openivs/internal/store"
+	"openivs/internal/tally"
 )
 
 // How long each step of stopping may take.
@@ -77,6 +78,7 @@ type App struct {
 	room         *headroom.Guard // where recordings are written
 	events       *event.Dispatcher
 	recorder     *record.Recorder
+	recorded     tally.Book
 	faults       *inject.Injector
 	closing      chan struct{} // closed when the doors are
 	metrics      *metric.Recorder

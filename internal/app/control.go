@@ -87,7 +87,7 @@ func (a *App) joinControl(ctx context.Context) error {
 		away:     api.TurnAway("The server is stopping. Try again in a moment."),
 		full:     api.TurnAway("Too many large requests are being served. Try again in a moment."),
 		playback: a.playback,
-		recorded: a.recorded(),
+		recorded: a.archived(),
 		player:   player.Handler{Playback: a.playbackURL},
 		console:  console.Handler{Region: a.cfg.Region, Account: a.cfg.Account},
 	}

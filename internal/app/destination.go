@@ -93,7 +93,7 @@ func (a *App) joinRecording(ctx context.Context) error {
 		},
 		Spare: func() bool { return a.room.Level() >= headroom.NoThumbnails },
 	}
-	a.streams.Record = recordWith(a.recorder) //nolint:contextcheck // a stream outlives the start
+	a.streams.Record = a.recordWith(a.recorder) //nolint:contextcheck // a stream outlives the start
 	a.steps.add("finish the recordings", finishLimit, a.recorder.Close)
 	return a.recorder.Resume(ctx)
 }
@@ -126,8 +126,8 @@ func (a *App) thumbnail(ctx context.Context, u media.Unit, width, height int) ([
 	return transcode.Thumbnail(ctx, a.cfg.Transcode.Program, u, width, height)
 }
 
-// recorded serves what is recorded into directories.
-func (a *App) recorded() http.Handler {
+// archived serves what is recorded into directories.
+func (a *App) archived() http.Handler {
 	if a.cfg.Recording.Store == "s3" {
 		return http.NotFoundHandler()
 	}
@@ -164,11 +164,11 @@ func RecordingURL(cfg *config.Config, where string, until time.Time) (string, er
 	return at.Playback + archive.Root + name + "?" + archiveSigner(key).Query(place, until), nil
 }
 
-// recordWith has streams recorded whose channel wants it.
-func recordWith(recorder *record.Recorder) func(s ivs.Session) pipeline.Recording {
+// recordWith has streams recorded whose channel wants it, and counts how much.
+func (a *App) recordWith(recorder *record.Recorder) func(s ivs.Session) pipeline.Recording {
 	return func(s ivs.Session) pipeline.Recording {
 		if rec := recorder.Begin(s); rec != nil {
-			return rec
+			return a.recorded.Open(s.StreamID, rec)
 		}
 		return pipeline.Unrecorded{} // not rec: a nil pointer in an interface is not nil
 	}

@@ -40,7 +40,7 @@ func (a *App) measured() []metric.Live {
 			VideoBytes: m.Totals.VideoBytes, AudioBytes: m.Totals.AudioBytes, Frames: m.Totals.Frames,
 			Input: m.Totals.Media.Duration(), KeyInterval: m.Totals.KeyInterval.Duration(),
 			Delivered: a.playback.Deliveries.Of(m.StreamID), Views: int64(a.audience.Viewers(m.Channel)),
-			Dropped: -1, Recorded: -1, Retransmitted: -1, Health: string(m.Health),
+			Dropped: -1, Recorded: a.recorded.Of(m.StreamID), Retransmitted: -1, Health: string(m.Health),
 		}
 		if m.Link != nil {
 			out[i].RoundTrip, out[i].Retransmitted = m.Link.RTT, m.Link.Retransmitted

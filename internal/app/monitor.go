@@ -11,7 +11,7 @@ import (
 // numbers is how the server is doing.
 func (a *App) numbers() monitor.Numbers {
 	total := a.metrics.Total()
-	n := monitor.Numbers{Streams: make(map[string]int), Bytes: total.Bytes, Input: total.Input, Delivered: total.Delivered}
+	n := monitor.Numbers{Streams: make(map[string]int), Bytes: total.Bytes, Input: total.Input, Delivered: total.Delivered, Recorded: total.Recorded}
 	if t := a.streams.Transcode; t != nil {
 		n.Transcode = &monitor.Transcode{Usable: t.Engine != nil, Failures: t.Failures()}
 		if t.Engine != nil {

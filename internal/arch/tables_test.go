@@ -55,6 +55,7 @@ var may = map[string][]string{
 	"internal/hls":          {"internal/fmp4", "internal/interleave", "internal/media", "internal/mpegts"},
 	"internal/playback":     {"internal/hls", "internal/ivs", "internal/token"},
 	"internal/record":       {"internal/hls", "internal/ivs", "internal/media", "internal/scte35"},
+	"internal/tally":        {"internal/hls", "internal/media"},
 	"internal/pipeline":     {"internal/hls", "internal/ivs", "internal/media", "internal/transcode"},
 
 	// control path

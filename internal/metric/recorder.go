@@ -53,6 +53,7 @@ type Total struct {
 	Bytes     int64         // of media that came in
 	Input     time.Duration // of media that came in
 	Delivered time.Duration // of media that viewers were sent
+	Recorded  time.Duration // of media that was recorded
 }
 
 // Total returns what was counted up to the newest look.
@@ -66,6 +67,7 @@ func (t *Total) add(l Live, before counted) {
 	t.Bytes += l.VideoBytes + l.AudioBytes - before.VideoBytes - before.AudioBytes
 	t.Input += l.Input - before.Input
 	t.Delivered += l.Delivered - before.Delivered
+	t.Recorded += max(l.Recorded-max(before.Recorded, 0), 0) // -1: none is
 }
 
 // counted is a Live and when it was looked at.

@@ -8,12 +8,13 @@ type collector struct{ numbers func() Numbers }
 // descriptions are all metrics that there are, in one place for the collector and
 // for who checks a dashboard.
 type descriptions struct {
-	streams, viewers, bytes, input, delivered *prometheus.Desc
-	usable, cores, most, crashed              *prometheus.Desc
-	behind, oldest, sent, failed, dead        *prometheus.Desc
-	channelViewers, channelBytes              *prometheus.Desc
-	roundTrip, lost, again                    *prometheus.Desc
-	free, level                               *prometheus.Desc
+	streams, viewers, bytes, input     *prometheus.Desc
+	delivered, recorded                *prometheus.Desc
+	usable, cores, most, crashed       *prometheus.Desc
+	behind, oldest, sent, failed, dead *prometheus.Desc
+	channelViewers, channelBytes       *prometheus.Desc
+	roundTrip, lost, again             *prometheus.Desc
+	free, level                        *prometheus.Desc
 }
 
 func described() descriptions {
@@ -26,6 +27,7 @@ func described() descriptions {
 		bytes:     d("ingest_bytes_total", "Media that came in, in bytes."),
 		input:     d("ingest_seconds_total", "Media that came in, in seconds."),
 		delivered: d("delivered_seconds_total", "Media that viewers were sent, in seconds."),
+		recorded:  d("recorded_seconds_total", "Media that was recorded, in seconds."),
 
 		usable:  d("transcode_usable", "Whether ffmpeg can be used: 1, or 0."),
 		cores:   d("transcode_cores", "Cores that are set aside for the streams that are transcoded."),
@@ -54,7 +56,7 @@ func described() descriptions {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	d := described()
 	for _, desc := range []*prometheus.Desc{
-		d.streams, d.viewers, d.bytes, d.input, d.delivered, d.usable, d.cores, d.most, d.crashed, d.behind, d.oldest, d.sent, d.failed, d.dead, d.channelViewers, d.channelBytes,
+		d.streams, d.viewers, d.bytes, d.input, d.delivered, d.recorded, d.usable, d.cores, d.most, d.crashed, d.behind, d.oldest, d.sent, d.failed, d.dead, d.channelViewers, d.channelBytes,
 		d.roundTrip, d.lost, d.again, d.free, d.level,
 	} {
 		out <- desc
@@ -77,6 +79,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter(d.bytes, float64(n.Bytes))
 	counter(d.input, n.Input.Seconds())
 	counter(d.delivered, n.Delivered.Seconds())
+	counter(d.recorded, n.Recorded.Seconds())
 	if t := n.Transcode; t != nil {
 		usable := 0.0
 		if t.Usable {

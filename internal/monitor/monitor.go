@@ -30,6 +30,7 @@ type Numbers struct {
 	Bytes     int64         // of media that came in since the start
 	Input     time.Duration // of media that came in since the start
 	Delivered time.Duration // of media that viewers were sent since the start
+	Recorded  time.Duration // of media that was recorded since the start
 	Transcode *Transcode    // nil: streams are passed on as sent, as is configured
 	Sinks     []Sink
 	Room      *Room     // nil: it is not known

@@ -15,7 +15,7 @@ import (
 
 func numbers() monitor.Numbers {
 	return monitor.Numbers{
-		Streams: map[string]int{"HEALTHY": 3, "STARVING": 1}, Viewers: 7, Bytes: 1000, Input: 90 * time.Second, Delivered: time.Hour,
+		Streams: map[string]int{"HEALTHY": 3, "STARVING": 1}, Viewers: 7, Bytes: 1000, Input: 90 * time.Second, Delivered: time.Hour, Recorded: 2 * time.Minute,
 		Transcode: &monitor.Transcode{Usable: true, Cores: 1.5, Most: 2, Failures: 6},
 		Room:      &monitor.Room{Free: 4096, Level: 2},
 		Sinks:     []monitor.Sink{{Name: "crm", Behind: 2, Oldest: time.Minute, Delivered: 40, Retried: 3, Dead: 1}},
@@ -43,7 +43,7 @@ func TestPrometheusReadsTheNumbers(t *testing.T) {
 	}
 	for _, want := range []string{
 		`openivs_streams{health="HEALTHY"} 3.0`, `openivs_streams{health="UNKNOWN"} 0.0`, "openivs_viewers 7.0", "openivs_ingest_bytes_total 1000.0",
-		"openivs_ingest_seconds_total 90.0", "openivs_delivered_seconds_total 3600.0", `openivs_event_sink_behind_events{sink="crm"} 2.0`,
+		"openivs_ingest_seconds_total 90.0", "openivs_delivered_seconds_total 3600.0", "openivs_recorded_seconds_total 120.0", `openivs_event_sink_behind_events{sink="crm"} 2.0`,
 		"openivs_transcode_usable 1.0", "openivs_transcode_cores 1.5", "openivs_transcode_limit_cores 2.0", "openivs_transcode_failures_total 6.0",
 		`openivs_event_sink_oldest_seconds{sink="crm"} 60.0`, `openivs_event_sink_failures_total{sink="crm"} 3.0`,
 		`openivs_event_sink_dead_letters_total{sink="crm"} 1.0`, `openivs_channel_viewers{channel="aaaa"} 7.0`, "go_goroutines ", "openivs_disk_free_bytes 4096.0", "openivs_disk_level 2.0",

@@ -21,3 +21,11 @@ func (r *Recorder) Fail(channel ivs.ARN, reason string) bool {
 	found.fail(reason)
 	return true
 }
+
+// Taking reports whether segments are kept: the recording has not failed, and has
+// more to keep than thumbnails.
+func (rec *Recording) Taking() bool {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.state.Failure == "" && rec.head.Config.Renditions.Selection != ivs.NoRenditions
+}

@@ -89,6 +89,7 @@ func (a *App) joinControl(ctx context.Context) error {
 		playback: a.playback,
 		recorded: a.archived(),
 		player:   player.Handler{Playback: a.playbackURL},
+		encoders: a.clientConfigurations(),
 		console:  console.Handler{Region: a.cfg.Region, Account: a.cfg.Account},
 	}
 	a.http = httpServer(a.web, a.log)

@@ -17,6 +17,7 @@ import (
 	"openivs/internal/console"
 	"openivs/internal/limit"
 	"openivs/internal/monitor"
+	"openivs/internal/multitrack"
 	"openivs/internal/operator"
 	"openivs/internal/playback"
 	"openivs/internal/player"
@@ -75,7 +76,8 @@ type web struct {
 	operator http.Handler
 	metrics  http.Handler // as Amazon CloudWatch has it
 	monitor  http.Handler
-	scraped  bool // /metrics is there
+	encoders http.Handler // that ask how to encode
+	scraped  bool         // /metrics is there
 	recorded http.Handler
 
 	stopping atomic.Bool // the API turns away
@@ -118,6 +120,8 @@ func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.monitor.ServeHTTP(w, r)
 	case cloudwatch.Serves(r):
 		h.metrics.ServeHTTP(w, r)
+	case multitrack.Serves(path):
+		h.encoders.ServeHTTP(w, r)
 	case h.stopping.Load():
 		h.away.ServeHTTP(w, r)
 	default:

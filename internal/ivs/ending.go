@@ -31,3 +31,15 @@ func (e *FailureError) Error() string { return e.Err.Error() }
 
 // Unwrap returns what the streamer is told, which has a code.
 func (e *FailureError) Unwrap() error { return e.Err }
+
+// An EndError ends a stream for a reason that its Session Ended has a code for.
+type EndError struct {
+	Code string
+	Err  error // what the streamer is told
+}
+
+// Error returns what the streamer is told.
+func (e *EndError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the streamer is told, which has a code of ours.
+func (e *EndError) Unwrap() error { return e.Err }

@@ -18,6 +18,7 @@ type Codec string
 // The codecs that the data path carries.
 const (
 	H264 Codec = "h264"
+	HEVC Codec = "hevc"
 	AAC  Codec = "aac"
 	ID3  Codec = "id3" // data: timed metadata
 

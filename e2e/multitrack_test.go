@@ -1,15 +1,21 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+
+	"openivs/e2e/publisher"
 )
 
 // multitrack has a channel take several pictures of an encoder.
@@ -125,5 +131,114 @@ func TestAnEncoderAsksHowToEncode(t *testing.T) {
 	exchange(t, s, http.MethodGet, "/api/v2/FindIngest", "", &found)
 	if len(found.Ingests) != 1 || aws.ToString(found.Ingests[0].Secure) != s.At.RTMPS+"/{stream_key}" {
 		t.Errorf("found %+v", found.Ingests)
+	}
+}
+
+// A simulcast is what an encoder makes of a configuration.
+type simulcast struct {
+	tags  []publisher.Tag
+	rungs []rung
+}
+
+// simulcast encodes what a configuration asks for, with the same scene and
+// keyframes in every track.
+func (c configuration) simulcast(t *testing.T) (m simulcast) {
+	t.Helper()
+	var tracks [][]publisher.Tag
+	for i, e := range c.Encoders {
+		p := picture{width: e.Width, height: e.Height, fps: e.Framerate.Numerator, profile: "high", kbps: e.Settings.Bitrate}
+		s := sound{}
+		if i == 0 {
+			s = voice
+		}
+		clip := encode(t, p, s)
+		tracks = append(tracks, publisher.Enhanced(byte(i), clip.tags))
+		if i == 0 {
+			tracks = append(tracks, slices.DeleteFunc(slices.Clone(clip.tags), func(t publisher.Tag) bool { return t.Type == publisher.Video }))
+		}
+		m.rungs = append(m.rungs, rung{name: fmt.Sprintf("%dp%d", min(e.Width, e.Height), p.fps), width: e.Width, height: e.Height, fps: float64(p.fps)})
+	}
+	m.tags = publisher.Merge(tracks...)
+	return m
+}
+
+// goesLive publishes with a configuration's key, as its endpoint says, until the
+// test ends.
+func (c configuration) goesLive(t *testing.T, tags []publisher.Tag) *publisher.Conn {
+	t.Helper()
+	e := c.Endpoints[0]
+	pub := publish(t, strings.TrimSuffix(e.URL, "/{stream_key}"), e.Key+"?clientConfigId="+c.Meta.ID)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = pub.Play(ctx, tags) // Ended says why it ends early
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return pub
+}
+
+// TestTracksAreRenditions publishes what OBS would with a configuration, and plays
+// every track.
+func TestTracksAreRenditions(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t, multitrack(types.MultitrackPolicyRequire, types.MultitrackMaximumResolutionFullHd))
+	c := goLive(t, s, ch.key, 852, 480, 30, "h264", "h265")
+	m := c.simulcast(t)
+	if len(m.rungs) != 3 {
+		t.Fatalf("told to send %+v, want three tracks", c.Encoders)
+	}
+	pub := c.goesLive(t, m.tags)
+	id := str(ch.live().StreamId)
+	variants := variantsOf(t, ch.playback)
+	var got, want []string
+	for _, v := range variants {
+		got = append(got, v.group)
+		if !strings.HasPrefix(v.codecs, "avc1.64") || !strings.Contains(v.codecs, "mp4a.40.2") {
+			t.Errorf("%s has the codecs %s", v.group, v.codecs)
+		}
+	}
+	for _, r := range m.rungs {
+		want = append(want, r.name)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("renditions %v, want %v", got, want)
+	}
+	var played sync.WaitGroup
+	watched := make([]watching, len(variants))
+	for i, v := range variants {
+		played.Go(func() { watched[i] = watchVariant(t, v.url) })
+	}
+	played.Wait()
+	for i, r := range m.rungs {
+		if w := watched[i]; w.width != r.width || w.height != r.height || len(w.pictures) < 60 || len(w.keys) < 2 || w.soundLength < 2 {
+			t.Errorf("of %s %d pictures of %dx%d and %.1f s of sound were played", r.name, len(w.pictures), w.width, w.height, w.soundLength)
+		}
+	}
+	aligned(t, m.rungs, watched)
+	until(t, overIn, "all tracks are described", func() (bool, string) {
+		in := ch.session(id).IngestConfigurations
+		return in != nil && len(in.VideoConfigurations) == 3 && len(in.AudioConfigurations) == 1, show(t, in)
+	})
+	session := ch.session(id)
+	for i, v := range session.IngestConfigurations.VideoConfigurations {
+		e := c.Encoders[i]
+		if str(v.Track) != fmt.Sprint("Track", i) || v.VideoWidth != int64(e.Width) || v.TargetFramerate != int64(e.Framerate.Numerator) || i > 0 && v.TargetBitrate != int64(e.Settings.Bitrate)*1000 {
+			t.Errorf("track %d is described as %s", i, show(t, v))
+		}
+	}
+	if v := session.IngestConfiguration.Video; v.VideoWidth != 852 || str(v.Track) != "Track0" {
+		t.Errorf("the first track is described as %s", show(t, v))
+	}
+	if err := pub.Unpublish(ch.key); err != nil {
+		t.Error(err)
+	}
+	over := ch.over(id)
+	if got := names(over); !slices.Equal(got, wholeStream) {
+		t.Errorf("events %v, want %v", got, wholeStream)
 	}
 }

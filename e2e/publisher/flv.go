@@ -25,6 +25,9 @@ type Tag struct {
 
 // Header reports whether the tag is an AVC or AAC sequence header.
 func (t Tag) Header() bool {
+	if t.Type == Video && enhancedHeader(t.Body) {
+		return true
+	}
 	return len(t.Body) > 1 && t.Body[1] == 0 && (t.Type == Video && t.Body[0]&0xf == 7 || t.Type == Audio && t.Body[0]>>4 == 10)
 }
 

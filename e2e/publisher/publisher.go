@@ -192,7 +192,7 @@ func (c *Conn) Play(ctx context.Context, clip []Tag) (last time.Time, err error)
 func Length(clip []Tag) uint32 {
 	var first, last, n uint32
 	for _, t := range clip {
-		if t.Type != Video || t.Header() {
+		if t.Type != Video || t.Header() || t.ofOtherTrack() {
 			continue
 		}
 		if n == 0 {

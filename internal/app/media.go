@@ -37,6 +37,7 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Log:        a.log,
 		Retention:  a.cfg.SessionRetention,
 		Recording:  a.db.Recording,
+		Granted:    a.granted,
 		MaxStreams: a.cfg.Quotas.ConcurrentStreams,
 
 		ReplaceAfter: a.cfg.ReplaceAfter,

@@ -2,13 +2,20 @@ package app
 
 import (
 	"net/http"
+	"time"
 
+	"openivs/internal/ivs"
 	"openivs/internal/multitrack"
 )
 
 // clientKeys are the stream keys that carry a client configuration.
 func (a *App) clientKeys() multitrack.Keys {
 	return multitrack.Keys{Secret: a.key.Hash("client configurations")}
+}
+
+// granted looks into the key of a publisher.
+func (a *App) granted(key ivs.Secret) (ivs.Secret, []ivs.GrantedTrack, error) {
+	return a.clientKeys().Open(key, time.Now())
 }
 
 // clientConfigurations answers encoders that ask how to encode.

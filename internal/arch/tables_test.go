@@ -50,14 +50,14 @@ var may = map[string][]string{
 	"internal/ingest/srt":   {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media", "internal/mpegts", "internal/trace"},
 	"internal/health":       {"internal/ivs", "internal/media"},
 	"internal/multitrack":   {"internal/ivs", "internal/media"},
-	"internal/session":      {"internal/health", "internal/ingest", "internal/ivs", "internal/media", "internal/trace"},
+	"internal/session":      {"internal/health", "internal/ingest", "internal/ivs", "internal/media", "internal/multitrack", "internal/trace"},
 	"internal/transcode":    {"internal/ivs", "internal/media"},
 	"internal/interleave":   {"internal/media"},
 	"internal/hls":          {"internal/fmp4", "internal/interleave", "internal/media", "internal/mpegts"},
 	"internal/playback":     {"internal/hls", "internal/ivs", "internal/token"},
 	"internal/record":       {"internal/hls", "internal/ivs", "internal/media", "internal/scte35"},
 	"internal/tally":        {"internal/hls", "internal/media"},
-	"internal/pipeline":     {"internal/hls", "internal/ivs", "internal/media", "internal/transcode"},
+	"internal/pipeline":     {"internal/hls", "internal/interleave", "internal/ivs", "internal/media", "internal/transcode"},
 
 	// control path
 	"internal/access":       {"internal/api/ivsapi", "internal/api/restjson", "internal/iam", "internal/ivs", "internal/rate"},

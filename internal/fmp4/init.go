@@ -6,8 +6,8 @@ import (
 	"openivs/internal/media"
 )
 
-// initSection writes the initialization section (ISO/IEC 14496-12, 8.2) of an
-// H.264 and an AAC track, of which one may be nil.
+// initSection writes the initialization section (ISO/IEC 14496-12, 8.2) of a
+// video and an AAC track, of which one may be nil.
 func initSection(video, audio *media.Track) []byte {
 	brands := []byte("isom\x00\x00\x02\x00isomiso6avc1mp41")
 	var extends [][]byte
@@ -80,8 +80,8 @@ func trak(id int, t *media.Track, scale int, entry []byte) []byte {
 		box("mdia", full("mdhd", 0, mdhd), full("hdlr", 0, hdlr, []byte{0}), box("minf", media1, local, table)))
 }
 
-// videoEntry describes H.264 whose parameter sets are here (ISO/IEC 14496-15,
-// 5.4.2).
+// videoEntry describes H.264 or HEVC whose parameter sets are here (ISO/IEC
+// 14496-15, 5.4.2 and 8.4.1).
 func videoEntry(t *media.Track) []byte {
 	b := append(make([]byte, 6), 0, 1) // data reference 1
 	b = append(b, make([]byte, 16)...)
@@ -95,6 +95,12 @@ func videoEntry(t *media.Track) []byte {
 	b = be16(b, 24) // bits a pixel
 	b = be16(b, 0xffff)
 	config := bytes.Clone(t.Config)
+	if t.Codec == media.HEVC {
+		if len(config) > 21 {
+			config[21] |= 3
+		}
+		return box("hvc1", b, box("hvcC", config))
+	}
 	if len(config) > 4 {
 		config[4] |= 3 // units have lengths of 4 bytes, whatever the encoder's had
 	}

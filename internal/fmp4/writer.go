@@ -1,4 +1,4 @@
-// Package fmp4 writes fragmented MP4 (ISO/IEC 14496-12) of one H.264 track, one AAC
+// Package fmp4 writes fragmented MP4 (ISO/IEC 14496-12) of one video track, one AAC
 // track and timed metadata, as HLS segments hold them (RFC 8216, 3.3).
 //
 // Where fragments begin and what is in them is decided elsewhere.
@@ -67,7 +67,7 @@ type tag struct {
 	data []byte
 }
 
-// SetTracks says what follows: an H.264 and an AAC track, of which one may be nil.
+// SetTracks says what follows: an H.264 or HEVC and an AAC track, of which one may be nil.
 // It returns the initialization section of both. What was held is gone.
 func (w *Writer) SetTracks(video, audio *media.Track) []byte {
 	w.Drop()

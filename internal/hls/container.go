@@ -23,6 +23,14 @@ func (c Container) Type() string {
 	return "video/mp2t"
 }
 
+// carries says why a track has no place in the container, or nil.
+func (c Container) carries(t *media.Track) error {
+	if c == MP4 && t.Codec == media.HEVC {
+		return nil
+	}
+	return mpegts.Carries(t)
+}
+
 // ext is how their names end.
 func (c Container) ext() string {
 	if c == MP4 {

@@ -118,7 +118,7 @@ func (p *Packager) writeVideo(u media.Unit) error {
 	first, changed := p.video == nil, u.Track != p.video
 	jump := p.cut || !p.told && !first && (step > maxJump || step < -maxBack)
 	if changed {
-		if err := mpegts.Carries(u.Track); err != nil {
+		if err := p.Window.Container.carries(u.Track); err != nil {
 			return fmt.Errorf("package video: %w", err)
 		}
 	}

@@ -58,6 +58,10 @@ type Link struct {
 // WriteUnit and End are called from one goroutine at a time; none of them waits
 // for disk, database or viewer.
 type Publication interface {
+	// Takes reports whether video or audio of a codec is carried at all. H.264 and
+	// AAC are.
+	Takes(c media.Codec) bool
+
 	// Declare notes what the encoder says of itself. It may come before, after
 	// or between media, and often more than once.
 	Declare(d Declaration)

@@ -13,6 +13,7 @@ type Session struct {
 	Channel   Snapshot
 	Recording json.RawMessage // the recording configuration at the start; nil: none
 	Protocol  string          // rtmp, rtmps, srt: how the encoder came in
+	Tracks    []GrantedTrack  // what the encoder was told to send; nil: one picture, as it likes; not stored
 	KeyEvery  time.Duration   // how far apart keyframes are at most, as the encoder's address says; 0: it does not; not stored
 
 	Created     time.Time // Session Created: the key was accepted

@@ -29,10 +29,10 @@ type Unit struct {
 	Track *Track    // a different pointer than before: the codec parameters changed
 	PTS   Ticks     // when to show it
 	DTS   Ticks     // when to decode it; the order of units within a track
-	Key   bool      // video: decoding can start here (IDR); audio: always true
+	Key   bool      // video: decoding can start here (IDR; HEVC: IRAP); audio: always true
 	At    time.Time // when its last byte arrived
 
-	// Data is, for H.264, NAL units each behind its length in 4 bytes, big-endian
+	// Data is, for H.264 and HEVC, NAL units each behind its length in 4 bytes, big-endian
 	// (ISO/IEC 14496-15, 5.3.4.2); for AAC one raw access unit without ADTS;
 	// for ID3 one tag (ID3v2.4); for AdMarker an AdBreak.
 	Data []byte

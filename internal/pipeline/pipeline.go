@@ -77,8 +77,9 @@ type Pipeline struct {
 	packager hls.Packager  // of the source
 	listened *hls.Packager // of the source's audio alone, where anybody wants it
 	opening  *opening      // nil: the renditions are known
-	ladder   *ladder       // nil: there is the source alone
+	ladder   *ladder       // nil: nothing is made of the source
 	wanted   int           // renditions that the channel's type has; 0: not known, or it has none
+	tracks   *tracks       // nil: the encoder sends one picture
 	closed   bool
 }
 
@@ -132,6 +133,11 @@ func (b *Builder) pipeline(s ivs.Session, window *hls.Window) *Pipeline {
 		stream:   hls.NewStream(s.StreamID, window),
 		playable: make(chan struct{}),
 		packager: hls.Packager{Window: window, Target: b.target(s), Plan: new(hls.Plan)},
+	}
+	if len(s.Tracks) > 0 {
+		p.tracks = newTracks(p, s.Tracks)
+		p.stream.Grow(append(p.tracks.windows(), p.listen(p.packager.Plan))...)
+		return p
 	}
 	if b.Transcode != nil && s.Channel.Channel.Type != ivs.Basic {
 		p.opening = new(opening)
@@ -274,13 +280,16 @@ func (p *Pipeline) climb(o *opening) error {
 // carry takes a unit of a stream whose renditions are known.
 func (p *Pipeline) carry(u media.Unit) error {
 	write := p.packager.WriteUnit
-	if p.ladder != nil {
+	switch {
+	case p.ladder != nil:
 		write = p.ladder.WriteUnit
+	case p.tracks != nil:
+		write = p.tracks.WriteUnit
 	}
 	if err := write(u); err != nil {
 		return err
 	}
-	if u.Key && u.Track.Kind == media.Video && u.Track.ID == 0 {
+	if u.Key && u.Track.Codec == media.H264 && u.Track.ID == 0 { // images are made of nothing else
 		p.record.Picture(u)
 	}
 	if p.listened != nil && p.listened.Window.Wanted() && u.Track != nil {
@@ -317,6 +326,10 @@ func (p *Pipeline) Close(final bool) error {
 	err := p.packager.Close(final)
 	if p.ladder != nil {
 		p.ladder.close(final)
+		p.progress()
+	}
+	if p.tracks != nil {
+		err = errors.Join(err, p.tracks.close(final))
 		p.progress()
 	}
 	if p.listened != nil {

@@ -50,6 +50,9 @@ func describeVideo(d ingest.Declaration, t *media.Track, name string, measured i
 		Height:          t.Picture.Height,
 		Track:           name,
 	}
+	if t.Codec == media.HEVC {
+		v.Profile, v.Level = hevcProfile(t.Picture.Profile), level(t.Picture.Level/3)
+	}
 	if v.TargetFramerate == 0 {
 		v.TargetFramerate = wholeRate(t.Picture.Framerate)
 	}
@@ -90,6 +93,18 @@ func profile(idc byte) string {
 		return "Extended"
 	case 100, 110, 122, 244:
 		return "High"
+	default:
+		return ""
+	}
+}
+
+// hevcProfile is the same for HEVC (ITU-T H.265, annex A).
+func hevcProfile(idc byte) string {
+	switch idc {
+	case 1:
+		return "Main"
+	case 2:
+		return "Main10"
 	default:
 		return ""
 	}

@@ -59,13 +59,13 @@ func (l *live) encoderGone(e *ending) {
 	l.refresh()
 	if s.Ingest == nil {
 		declared, tracks := l.facts.get()
-		l.rec.ingest(describe(declared, tracks, 0))
+		l.rec.ingest(l.described(declared, tracks, 0))
 	}
 	s.LastMedia = l.mediaTime()
 	s.Reason = reason(e.cause)
 	l.trace.Note("ended", "%s", s.Reason)
 	l.endEvent(e.cause, e.at)
-	s.IngestEnded = l.rec.note(ivs.StreamStateChange, ivs.SessionEnded, e.at)
+	s.IngestEnded = l.rec.add(sessionEnded(*s, e.cause, e.at))
 	if s.Started.IsZero() {
 		s.Ended = s.IngestEnded
 	}

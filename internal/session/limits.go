@@ -46,18 +46,29 @@ func inspect(tracks []*media.Track) error {
 	return nil
 }
 
+// tooLarge says that a picture has more pixels, or more on an edge, or returns nil.
+func tooLarge(p media.Picture, pixels, edge int, advice string) error {
+	switch longest := max(p.Width, p.Height); {
+	case longest > edge:
+		return &ivs.LimitError{
+			Limit: ivs.IngestResolution, Allowed: int64(edge), Exceeded: int64(longest - edge), Unit: "pixels per edge",
+			Err: ivs.Errorf(ivs.Invalid, "the picture is %dx%d, and no edge may have more than %d pixels: %s", p.Width, p.Height, edge, advice),
+		}
+	case p.Width*p.Height > pixels:
+		return &ivs.LimitError{
+			Limit: ivs.IngestResolution, Allowed: int64(pixels), Exceeded: int64(p.Width*p.Height - pixels), Unit: "total pixels",
+			Err: ivs.Errorf(ivs.Invalid, "the picture is %dx%d, and may have at most %d pixels: %s", p.Width, p.Height, pixels, advice),
+		}
+	default:
+		return nil
+	}
+}
+
 func inspectPicture(p media.Picture) error {
-	switch edge := max(p.Width, p.Height); {
-	case edge > maxEdge:
-		return &ivs.LimitError{
-			Limit: ivs.IngestResolution, Allowed: maxEdge, Exceeded: int64(edge - maxEdge), Unit: "pixels per edge",
-			Err: ivs.Errorf(ivs.Invalid, "the picture is %dx%d, and no edge may have more than %d pixels: set the encoder to 1920x1080 or less", p.Width, p.Height, maxEdge),
-		}
-	case p.Width*p.Height > maxPixels:
-		return &ivs.LimitError{
-			Limit: ivs.IngestResolution, Allowed: maxPixels, Exceeded: int64(p.Width*p.Height - maxPixels), Unit: "total pixels",
-			Err: ivs.Errorf(ivs.Invalid, "the picture is %dx%d, and may have at most %d pixels: set the encoder to 1920x1080 or less", p.Width, p.Height, maxPixels),
-		}
+	if err := tooLarge(p, maxPixels, maxEdge, "set the encoder to 1920x1080 or less"); err != nil {
+		return err
+	}
+	switch {
 	case p.HighChroma:
 		return ivs.Errorf(ivs.Invalid, "the video is 4:2:2 or 4:4:4: set the encoder's colour format to 4:2:0 (NV12 or I420), profile Main or High")
 	case p.Deep:
@@ -125,6 +136,9 @@ func (l *live) measure(now time.Time, t health.Totals, r health.Rates) {
 		return
 	}
 	limit := bitrateLimit(l.rec.s.Channel.Channel.Type, video.Picture)
+	if len(l.rec.s.Tracks) > 0 {
+		limit = maxMultitrack
+	}
 	if rate := l.pace.take(now, t.VideoBytes+t.AudioBytes); rate > limit*bitratePercents/100 {
 		l.stop(&ivs.LimitError{
 			Limit: ivs.IngestBitrate, Allowed: limit, Exceeded: rate - limit, Unit: "bits per second",

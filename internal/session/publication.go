@@ -126,7 +126,7 @@ func (p *publisher) SetTracks(tracks []*media.Track) {
 	}
 	p.noteTracks(tracks)
 	p.live.notice()
-	if err := inspect(tracks); err != nil {
+	if err := p.live.inspect(tracks); err != nil {
 		p.live.stop(err)
 	}
 }
@@ -182,9 +182,15 @@ func (l *live) write(u media.Unit) error {
 		return nil
 	}
 	l.lastMedia.Store(u.At.UnixMicro())
+	if err := l.terms.Unit(u); err != nil {
+		return l.fail(err)
+	}
 	l.meter.Observe(u)
 	switch u.Track.Kind {
 	case media.Video:
+		if u.Track.ID != 0 {
+			break
+		}
 		l.position, l.pictured = u.DTS, u.At
 		if l.adBreak.ID != "" && !u.At.Before(l.adBreak.Start) {
 			if err := l.mark(u); err != nil {

@@ -35,6 +35,12 @@ type Registry struct {
 	// is recorded.
 	Recording func(ctx context.Context, arn ivs.ARN) (ivs.RecordingConfiguration, error)
 
+	// Granted returns the stream key in a key, and the tracks that it says an encoder
+	// was told to send. A key that says some and is not good is an error; the stream
+	// key in it is then still the one that it claims, if that can be told. nil: keys
+	// say nothing.
+	Granted func(key ivs.Secret) (plain ivs.Secret, tracks []ivs.GrantedTrack, err error)
+
 	Log *slog.Logger // nil: nothing is logged
 
 	MaxStreams    int           // sessions at a time; what is more is refused; 0: 100
@@ -80,24 +86,26 @@ func (r *Registry) log() *slog.Logger {
 
 // Admit lets a publisher in, or says why not. When it returns a Publication,
 // the session and its Session Created are stored.
-func (r *Registry) Admit(ctx context.Context, q ingest.Request) (ingest.Publication, error) {
+func (r *Registry) Admit(ctx context.Context, request ingest.Request) (ingest.Publication, error) {
+	q := r.applicant(request)
 	ch, err := r.publisher(ctx, q.Key)
 	if err != nil {
 		return nil, err
 	}
 	pub, err := r.admit(ctx, ch, q)
 	if err != nil {
-		r.turned(ch.ARN, q, err)
+		r.turned(ch.ARN, q.Request, err)
 		return nil, err
 	}
 	return pub, nil
 }
 
 // admit lets a publisher in to a channel.
-func (r *Registry) admit(ctx context.Context, ch ivs.Channel, q ingest.Request) (ingest.Publication, error) {
-	if err := r.allow(q, ch); err != nil {
+func (r *Registry) admit(ctx context.Context, ch ivs.Channel, q applicant) (ingest.Publication, error) {
+	if err := r.allow(q.Request, ch); err != nil {
 		return nil, err
 	}
+	q.judge(ch)
 	rec, err := r.recording(ctx, ch.Recording)
 	if err != nil {
 		return nil, err
@@ -186,7 +194,7 @@ const farewellWait = 100 * time.Millisecond
 // reserve claims the channel for a new session, or returns a publisher that may
 // take over the one there is. It waits for one that is ending, so that an encoder
 // may stop and start again at once.
-func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (*live, *publisher, error) {
+func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q applicant) (*live, *publisher, error) {
 	wait, cancel := context.WithTimeout(ctx, r.reconnectWait())
 	defer cancel()
 	for waited := false; ; {
@@ -217,7 +225,7 @@ func (r *Registry) reserve(ctx context.Context, ch ivs.Channel, rec json.RawMess
 
 // claim returns a session that now has the channel, or the one that already has.
 // The session outlives ctx: it ends when its publisher or the server wants.
-func (r *Registry) claim(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q ingest.Request) (mine, busy *live, err error) {
+func (r *Registry) claim(ctx context.Context, ch ivs.Channel, rec json.RawMessage, q applicant) (mine, busy *live, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping {

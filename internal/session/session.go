@@ -12,6 +12,7 @@ import (
 	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
+	"openivs/internal/multitrack"
 	"openivs/internal/trace"
 )
 
@@ -35,6 +36,7 @@ type live struct {
 	created time.Time
 	trace   *trace.Log
 	excess  int          // by how many sessions this one is too many; 0: it is let in
+	flaw    error        // why it ends as soon as it has begun; nil: it does not
 	data    *media.Track // of metadata
 	ads     *media.Track // of ad breaks
 	pipe    Pipeline
@@ -57,12 +59,13 @@ type live struct {
 	link      atomic.Pointer[ingest.Link] // nil: nothing is known
 	shown     *entry                      // guarded by Registry.mu; nil: not to be seen
 
-	feed     sync.Mutex  // held while a unit is written; after it, pipe is none
-	position media.Ticks // of the newest picture; guarded by feed
-	pictured time.Time   // when it came; zero: there was none; guarded by feed
-	sounded  media.Ticks // of the newest audio; guarded by feed
-	adBreak  ivs.AdBreak // whose time has not come, with an id; guarded by feed
-	withheld withholding // guarded by feed
+	feed     sync.Mutex       // held while a unit is written; after it, pipe is none
+	position media.Ticks      // of the newest picture; guarded by feed
+	pictured time.Time        // when it came; zero: there was none; guarded by feed
+	terms    multitrack.Terms // of its pictures; what came is guarded by feed
+	sounded  media.Ticks      // of the newest audio; guarded by feed
+	adBreak  ivs.AdBreak      // whose time has not come, with an id; guarded by feed
+	withheld withholding      // guarded by feed
 
 	first *publisher // whose session it was made for
 
@@ -82,13 +85,14 @@ type live struct {
 	noted   []note
 }
 
-func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request) *live {
+func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q applicant) *live {
 	s := ivs.Session{
 		StreamID:  ivs.NewStreamID(),
 		Channel:   r.Addresses.Snapshot(ch),
 		Recording: rec,
 		Protocol:  q.Protocol,
 		Created:   now(),
+		Tracks:    q.tracks,
 		KeyEvery:  keyframeInterval(q.Query),
 	}
 	log := r.log().With("channel", ch.ARN.String(), "session", s.StreamID)
@@ -99,7 +103,9 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 		channel: ch.ARN,
 		id:      s.StreamID,
 		created: s.Created,
-		trace:   trace.New(q.Key, ch.SRTPassphrase),
+		trace:   trace.New(q.Key, q.sent, ch.SRTPassphrase),
+		flaw:    q.flaw,
+		terms:   q.terms(ch),
 		data:    &media.Track{Kind: media.Data, Codec: media.ID3},
 		ads:     &media.Track{Kind: media.Data, Codec: media.AdMarker},
 		pipe:    none{},
@@ -115,7 +121,7 @@ func (r *Registry) newLive(ch ivs.Channel, rec json.RawMessage, q ingest.Request
 	l.rec.trace = l.trace
 	q.Trace.Join(l.trace)
 	l.trace.Note("session", "%s begins on channel %s", l.id, ch.ARN)
-	l.first = newPublisher(l, q, priority)
+	l.first = newPublisher(l, q.Request, priority)
 	l.holder = l.first
 	return l
 }
@@ -159,6 +165,9 @@ func (l *live) open(ctx context.Context) (exists bool, err error) {
 	}
 	if l.excess > 0 {
 		return true, l.tooMany()
+	}
+	if l.flaw != nil {
+		return true, l.flaw
 	}
 	pipe, err := l.reg.Open(l.rec.s)
 	if err != nil {
@@ -281,7 +290,10 @@ func (l *live) declared() health.Declared {
 	say := health.Declared{LowLatency: l.rec.s.Channel.Channel.Latency == ivs.LatencyLow}
 	say.Renditions, say.Wanted = l.pipe.Renditions()
 	if in := l.rec.s.Ingest; in != nil && len(in.Video) > 0 && in.Video[0].TargetBitrate > 0 {
-		say.Bitrate, say.Framerate = health.Bitrate(in.Video[0].TargetBitrate), float64(in.Video[0].TargetFramerate)
+		say.Framerate = float64(in.Video[0].TargetFramerate)
+		for _, v := range in.Video {
+			say.Bitrate += health.Bitrate(v.TargetBitrate)
+		}
 		if len(in.Audio) > 0 {
 			say.Bitrate += health.Bitrate(in.Audio[0].TargetBitrate)
 		}
@@ -297,7 +309,7 @@ func (l *live) refresh() {
 	if video == nil {
 		return // audio's headers came first
 	}
-	l.rec.ingest(describe(l.targets.complete(declared), tracks, l.fps.value))
+	l.rec.ingest(l.described(l.targets.complete(declared), tracks, l.fps.value))
 }
 
 // save has what is not stored yet written, beside the session's goroutine.

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"openivs/internal/ingest"
 	"openivs/internal/ivs"
 	"openivs/internal/media"
 )
@@ -54,7 +53,10 @@ func takeoverPriority(query url.Values) (priority int64, given bool) {
 // challenge lets a publisher in that may take the session over once its media
 // has come. If it may not, the error says why; nil with no publisher: the
 // session was ended in its favour, for its own publisher has fallen silent.
-func (l *live) challenge(q ingest.Request) (*publisher, error) {
+func (l *live) challenge(q applicant) (*publisher, error) {
+	if q.flaw != nil {
+		return nil, q.flaw
+	}
 	priority, given := takeoverPriority(q.Query)
 	silent := l.silent(time.Now())
 	if given && l.carries.Load() {
@@ -93,11 +95,14 @@ func (l *live) quietSince() time.Time {
 
 // rival makes a publisher that wants to take the session over, unless the limit
 // or its priority forbids it.
-func (l *live) rival(q ingest.Request, priority int64) (p *publisher, code string, err error) {
+func (l *live) rival(q applicant, priority int64) (p *publisher, code string, err error) {
 	l.seat.Lock()
 	defer l.seat.Unlock()
 	if code, err := l.forbids(priority); err != nil {
 		return nil, code, err
+	}
+	if !slices.Equal(q.tracks, l.terms.Granted) {
+		return nil, ivs.TakeoverMediaMismatch, errOtherMedia
 	}
 	for i := 0; i < len(l.rivals); {
 		select {
@@ -110,9 +115,10 @@ func (l *live) rival(q ingest.Request, priority int64) (p *publisher, code strin
 	if len(l.rivals) >= maxRivals {
 		return nil, "", errBusy
 	}
+	l.trace.Hide(q.sent)
 	q.Trace.Join(l.trace)
 	l.trace.Note("takeover", "%s asks for it with priority %d, over %d; its media is looked at", q.Remote, priority, l.holder.priority)
-	p = newPublisher(l, q, priority)
+	p = newPublisher(l, q.Request, priority)
 	l.rivals = append(l.rivals, p)
 	return p, "", nil
 }
@@ -149,9 +155,9 @@ func (p *publisher) takeOver(u media.Unit) (taken bool, err error) {
 	matches, whole := match(current, tracks)
 	if !matches || u.At.Sub(p.since) > takeoverWait {
 		l.report(ivs.TakeoverFailure, ivs.TakeoverMediaMismatch)
-		return false, ivs.Errorf(ivs.Invalid, "the stream can only be taken over with the same codecs, resolution and number of tracks: set the encoder as the first one is")
+		return false, errOtherMedia
 	}
-	if !whole || u.Track.Kind != media.Video || !u.Key {
+	if !whole || u.Track.Kind != media.Video || u.Track.ID != 0 || !u.Key {
 		return false, nil
 	}
 	l.seat.Lock()
@@ -200,9 +206,12 @@ func match(current, tracks []*media.Track) (matches, whole bool) {
 	return true, len(left) == 0
 }
 
+// errOtherMedia says what a takeover failed of.
+var errOtherMedia = ivs.Errorf(ivs.Invalid, "the stream can only be taken over with the same codecs, resolution and number of tracks: set the encoder as the first one is")
+
 // alike reports whether one track may take the place of another.
 func alike(a, b *media.Track) bool {
-	return a.Kind == b.Kind && a.Codec == b.Codec && a.Picture.Width == b.Picture.Width && a.Picture.Height == b.Picture.Height
+	return a.Kind == b.Kind && a.ID == b.ID && a.Codec == b.Codec && a.Picture.Width == b.Picture.Width && a.Picture.Height == b.Picture.Height
 }
 
 // follow fits the publisher's clock and tracks to what came before it: its first

@@ -1,4 +1,4 @@
-// Package codec reads how H.264 and AAC are described and laid out, for every door
+// Package codec reads how H.264, HEVC and AAC are described and laid out, for every door
 // that media comes in by: it makes tracks of headers and units of NAL units.
 //
 // It knows no container and keeps no state.
@@ -148,6 +148,11 @@ func pictureSize(s *h264.SPS) (width, height int) {
 // if it has that form. It reports whether there is a picture, and whether decoding
 // can start with it.
 func AccessUnit(b []byte, prefix int) (nalus []byte, key, picture bool, err error) {
+	return unit(b, prefix, false)
+}
+
+// unit is AccessUnit for either codec.
+func unit(b []byte, prefix int, hevc bool) (nalus []byte, key, picture bool, err error) {
 	count, empty := 0, false
 	for rest := b; len(rest) > 0; count++ {
 		if len(rest) < prefix {
@@ -161,9 +166,15 @@ func AccessUnit(b []byte, prefix int) (nalus []byte, key, picture bool, err erro
 			empty = true
 			continue
 		}
-		typ := rest[0] & 0x1f
-		picture = picture || typ >= naluSlice && typ <= naluIDR
-		key = key || typ == naluIDR
+		if hevc {
+			typ := rest[0] >> 1 & 0x3f
+			picture = picture || typ <= hevcLastSlice
+			key = key || typ >= hevcFirstIRAP && typ <= hevcLastIRAP
+		} else {
+			typ := rest[0] & 0x1f
+			picture = picture || typ >= naluSlice && typ <= naluIDR
+			key = key || typ == naluIDR
+		}
 		rest = rest[size:]
 	}
 	if prefix == 4 && !empty {

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// maxKey is how long a stream key may be; those that are issued are shorter.
-	maxKey = 256
+	// maxKey is how long a stream key may be: one that carries a configuration is
+	// the longest that is issued.
+	maxKey = 2048
 
 	// maxQuery is how long what follows the key may be.
 	maxQuery = 4096

@@ -20,8 +20,6 @@ const (
 	maxAAC = 1<<13 - 1 - 7
 )
 
-var errMultitrack = ivs.Errorf(ivs.Invalid, "multitrack media is not taken here; switch multitrack off in the encoder")
-
 // A demuxer makes units of the bodies of FLV audio and video tags (Video File
 // Format Specification 10.1, E.4; Enhanced RTMP v1 and v2), which are also the
 // bodies of RTMP messages. It copies no media.
@@ -29,8 +27,8 @@ type demuxer struct {
 	out ingest.Publication
 
 	clock clock
-	video track
-	audio track
+	video trackSet
+	audio trackSet
 
 	heard   time.Time // when a unit was last passed on
 	dropped int       // units that came before their codec header
@@ -38,11 +36,12 @@ type demuxer struct {
 	badRun  int       // since the last good one
 }
 
-// A track is the state of the video or the audio.
+// A track is the state of one track.
 type track struct {
+	id     int
 	now    *media.Track // nil until the codec header
-	header []byte       // H.264: the codec header, which now may not be of any more
-	prefix int          // H.264: bytes of a NAL unit's length
+	header []byte       // video: the codec header, which now may not be of any more
+	prefix int          // video: bytes of a NAL unit's length
 	last   media.Ticks  // DTS of the last unit
 	any    bool         // there was one
 }
@@ -56,68 +55,108 @@ const (
 
 // videoTag takes the body of a video tag.
 func (d *demuxer) videoTag(body []byte, ts uint32, at time.Time) error {
-	kind, cts, data, err := videoPacket(body)
+	if len(body) > 0 && body[0]&0x80 != 0 {
+		return d.videoTagEx(body, ts, at)
+	}
+	p, err := videoPacket(body)
 	if err != nil {
 		return d.malformed(err)
 	}
-	switch kind {
-	case packetHeader:
-		if d.video.now != nil && bytes.Equal(d.video.header, data) || len(data) == 0 {
-			return nil
-		}
-		t, prefix, err := codec.H264(data)
-		if err != nil {
-			return err
-		}
-		d.video.now, d.video.prefix, d.video.header = t, prefix, data
-		d.setTracks()
-	case packetMedia:
-		if d.video.now == nil {
-			d.dropped++
-			return nil
-		}
-		nalus, key, picture, err := codec.AccessUnit(data, d.video.prefix)
-		if err != nil {
-			return d.malformed(err)
-		}
-		d.badRun = 0
-		if !picture {
-			return nil
-		}
-		if key {
-			if t := codec.InBand(d.video.now, nalus); t != nil {
-				d.video.now = t
-				d.setTracks()
-			}
-		}
-		return d.write(&d.video, media.Unit{Key: key, At: at, Data: nalus}, ts, cts)
+	return d.videoUnit(0, p, ts, at)
+}
+
+// videoUnit takes what a tag has of a video track.
+func (d *demuxer) videoUnit(id int, p packet, ts uint32, at time.Time) error {
+	if p.kind == packetNothing {
+		return nil
 	}
+	t, err := d.video.of(id)
+	if err != nil {
+		return err
+	}
+	if p.kind == packetHeader {
+		return d.videoHeader(t, p.codec, p.data)
+	}
+	if t.now == nil || t.now.Codec != p.codec {
+		d.dropped++
+		return nil
+	}
+	read := codec.AccessUnit
+	if p.codec == media.HEVC {
+		read = codec.HEVCUnit
+	}
+	nalus, key, picture, err := read(p.data, t.prefix)
+	if err != nil {
+		return d.malformed(err)
+	}
+	d.badRun = 0
+	if !picture {
+		return nil
+	}
+	if key && p.codec == media.H264 {
+		if now := codec.InBand(t.now, nalus); now != nil {
+			now.ID = t.id
+			t.now = now
+			d.setTracks()
+		}
+	}
+	return d.write(t, media.Unit{Key: key, At: at, Data: nalus}, ts, p.cts)
+}
+
+// videoHeader takes the codec header of a video track.
+func (d *demuxer) videoHeader(t *track, c media.Codec, header []byte) error {
+	if t.now != nil && t.now.Codec == c && bytes.Equal(t.header, header) || len(header) == 0 {
+		return nil
+	}
+	read := codec.H264
+	if c == media.HEVC {
+		read = codec.HEVC
+	}
+	now, prefix, err := read(header)
+	if err != nil {
+		return err
+	}
+	now.ID = t.id
+	t.now, t.prefix, t.header = now, prefix, header
+	d.setTracks()
 	return nil
 }
 
 // audioTag takes the body of an audio tag.
 func (d *demuxer) audioTag(body []byte, ts uint32, at time.Time) error {
+	if len(body) > 0 && body[0]>>4 == 9 {
+		return d.audioTagEx(body, ts, at)
+	}
 	kind, data, err := audioPacket(body)
 	if err != nil {
 		return d.malformed(err)
 	}
+	return d.audioUnit(0, kind, data, ts, at)
+}
+
+// audioUnit takes what a tag has of an audio track.
+func (d *demuxer) audioUnit(id, kind int, data []byte, ts uint32, at time.Time) error {
 	if kind == packetNothing || len(data) == 0 {
 		return nil
 	}
+	t, err := d.audio.of(id)
+	if err != nil {
+		return err
+	}
 	if kind == packetHeader {
-		return d.audioHeader(data)
+		return d.audioHeader(t, data)
 	}
 	// No access unit begins as an ADTS header does, which some encoders leave on,
 	// or send in the place of the codec header.
 	if f, rest, whole, err := codec.ADTS(data); err == nil && whole && len(rest) == 0 {
 		data = f.Data
-		if d.audio.now == nil {
-			if err := d.audioHeader(f.Config[:]); err != nil {
+		if t.now == nil {
+			if err := d.audioHeader(t, f.Config[:]); err != nil {
 				return err
 			}
 		}
 	}
-	if d.audio.now == nil {
+	if t.now == nil {
 		d.dropped++
 		return nil
 	}
@@ -125,19 +164,20 @@ func (d *demuxer) audioTag(body []byte, ts uint32, at time.Time) error {
 		return d.malformed(fmt.Errorf("AAC access unit of %d bytes, at most %d are possible", len(data), maxAAC))
 	}
 	d.badRun = 0
-	return d.write(&d.audio, media.Unit{Key: true, At: at, Data: data}, ts, 0)
+	return d.write(t, media.Unit{Key: true, At: at, Data: data}, ts, 0)
 }
 
 // audioHeader takes an AudioSpecificConfig.
-func (d *demuxer) audioHeader(config []byte) error {
-	if d.audio.now != nil && bytes.Equal(d.audio.now.Config, config) {
+func (d *demuxer) audioHeader(t *track, config []byte) error {
+	if t.now != nil && bytes.Equal(t.now.Config, config) {
 		return nil
 	}
-	t, err := codec.AAC(config)
+	now, err := codec.AAC(config)
 	if err != nil {
 		return err
 	}
-	d.audio.now = t
+	now.ID = t.id
+	t.now = now
 	d.setTracks()
 	return nil
 }
@@ -155,13 +195,8 @@ func (d *demuxer) write(t *track, u media.Unit, ts uint32, cts int32) error {
 }
 
 func (d *demuxer) setTracks() {
-	tracks := make([]*media.Track, 0, 2)
-	for _, t := range [...]*track{&d.video, &d.audio} {
-		if t.now != nil {
-			tracks = append(tracks, t.now)
-		}
-	}
-	d.out.SetTracks(tracks)
+	tracks := make([]*media.Track, 0, 2+len(d.video.more)+len(d.audio.more))
+	d.out.SetTracks(d.audio.known(d.video.known(tracks)))
 }
 
 // malformed counts a tag that cannot be read. One is skipped, many in a row are
@@ -177,78 +212,37 @@ func (d *demuxer) malformed(err error) error {
 	return nil
 }
 
-// videoPacket splits the body of a video tag. cts is the composition time
-// offset in milliseconds.
-func videoPacket(body []byte) (kind int, cts int32, data []byte, err error) {
-	if len(body) == 0 {
-		return packetNothing, 0, nil, nil
-	}
-	if body[0]&0x80 != 0 {
-		return videoPacketEx(body)
-	}
-	if body[0]>>4 == 5 { // a message to the player, no picture
-		return packetNothing, 0, nil, nil
+// videoPacket reads the body of a video tag that is not of Enhanced RTMP.
+func videoPacket(body []byte) (packet, error) {
+	p := packet{kind: packetNothing, codec: media.H264}
+	if len(body) == 0 || body[0]>>4 == frameCommand {
+		return p, nil
 	}
 	if id := body[0] & 0x0f; id != 7 {
-		return 0, 0, nil, codec.UnsupportedVideo(flvVideoName(id))
+		return p, codec.UnsupportedVideo(flvVideoName(id))
 	}
 	if len(body) < 5 {
-		return 0, 0, nil, fmt.Errorf("video tag of %d bytes", len(body))
+		return p, fmt.Errorf("video tag of %d bytes", len(body))
 	}
-	cts, data = signed24(body[2:]), body[5:]
+	p.cts, p.data = signed24(body[2:]), body[5:]
 	switch body[1] {
 	case 0:
-		return packetHeader, 0, data, nil
+		p.kind = packetHeader
 	case 1:
-		return packetMedia, cts, data, nil
+		p.kind = packetMedia
 	case 2: // end of sequence
-		return packetNothing, 0, nil, nil
 	default:
-		return 0, 0, nil, fmt.Errorf("AVC packet of type %d", body[1])
+		return p, fmt.Errorf("AVC packet of type %d", body[1])
 	}
+	return p, nil
 }
 
-// videoPacketEx is videoPacket for Enhanced RTMP.
-func videoPacketEx(body []byte) (kind int, cts int32, data []byte, err error) {
-	packet, body, err := withoutModEx(body)
-	if err != nil {
-		return 0, 0, nil, err
-	}
-	if packet == 6 {
-		return 0, 0, nil, errMultitrack
-	}
-	if len(body) < 5 {
-		return 0, 0, nil, fmt.Errorf("enhanced video tag of %d bytes", len(body))
-	}
-	if cc := string(body[1:5]); cc != "avc1" && packet != 4 {
-		return 0, 0, nil, codec.UnsupportedVideo(fourCCName(cc))
-	}
-	data = body[5:]
-	switch packet {
-	case 0:
-		return packetHeader, 0, data, nil
-	case 1:
-		if len(data) < 3 {
-			return 0, 0, nil, fmt.Errorf("enhanced video tag of %d bytes", len(body))
-		}
-		return packetMedia, signed24(data), data[3:], nil
-	case 3:
-		return packetMedia, 0, data, nil
-	default: // end of sequence, colour information, what is yet to come
-		return packetNothing, 0, nil, nil
-	}
-}
-
-// audioPacket splits the body of an audio tag.
+// audioPacket splits the body of an audio tag that is not of Enhanced RTMP.
 func audioPacket(body []byte) (kind int, data []byte, err error) {
 	if len(body) == 0 {
 		return packetNothing, nil, nil
 	}
-	switch id := body[0] >> 4; id {
-	case 10:
-	case 9:
-		return audioPacketEx(body)
-	default:
+	if id := body[0] >> 4; id != 10 {
 		return 0, nil, codec.UnsupportedAudio(flvAudioName(id))
 	}
 	if len(body) < 2 {
@@ -262,56 +256,6 @@ func audioPacket(body []byte) (kind int, data []byte, err error) {
 	default:
 		return 0, nil, fmt.Errorf("AAC packet of type %d", body[1])
 	}
-}
-
-// audioPacketEx is audioPacket for Enhanced RTMP.
-func audioPacketEx(body []byte) (kind int, data []byte, err error) {
-	packet, body, err := withoutModEx(body)
-	if err != nil {
-		return 0, nil, err
-	}
-	if packet == 5 {
-		return 0, nil, errMultitrack
-	}
-	if len(body) < 5 {
-		return 0, nil, fmt.Errorf("enhanced audio tag of %d bytes", len(body))
-	}
-	if cc := string(body[1:5]); cc != "mp4a" {
-		return 0, nil, codec.UnsupportedAudio(fourCCName(cc))
-	}
-	switch packet {
-	case 0:
-		return packetHeader, body[5:], nil
-	case 1:
-		return packetMedia, body[5:], nil
-	default: // end of sequence, channel layout, what is yet to come
-		return packetNothing, nil, nil
-	}
-}
-
-// packetModEx is the type of a packet before which comes what modifies it, such as
-// nanoseconds of its time (Enhanced RTMP v2, ModEx).
-const packetModEx = 7
-
-// withoutModEx leaves out what modifies a packet. It returns the type of the
-// packet, and what begins with the byte before its FourCC.
-func withoutModEx(body []byte) (packet byte, rest []byte, err error) {
-	packet, rest = body[0]&0x0f, body
-	for packet == packetModEx {
-		size, head := 0, 2
-		if len(rest) > 1 {
-			size = int(rest[1]) + 1
-		}
-		if size == 256 && len(rest) > 3 {
-			size, head = int(rest[2])<<8+int(rest[3])+1, 4
-		}
-		if size == 0 || len(rest) <= head+size {
-			return 0, nil, fmt.Errorf("enhanced tag of %d bytes whose modifier is cut off", len(body))
-		}
-		rest = rest[head+size:]
-		packet = rest[0] & 0x0f
-	}
-	return packet, rest, nil
 }
 
 func flvVideoName(id byte) string {

@@ -15,12 +15,14 @@ type sink struct {
 	last   media.Unit
 	units  int
 	tracks []*media.Track
+	hevc   bool // it is taken
 }
 
 func (s *sink) Declare(ingest.Declaration)      {}
 func (s *sink) SetTracks(tracks []*media.Track) { s.tracks = tracks }
 func (s *sink) WriteUnit(u media.Unit) error    { s.last = u; s.units++; return nil }
 func (s *sink) SetLink(ingest.Link)             {}
+func (s *sink) Takes(c media.Codec) bool        { return s.hevc || c != media.HEVC }
 func (s *sink) Done() <-chan struct{}           { return nil }
 func (s *sink) Cause() error                    { return nil }
 func (s *sink) End(error)                       {}
@@ -46,8 +48,12 @@ func FuzzTags(f *testing.F) {
 	f.Add([]byte("\x90mp4a\x12\x08"), []byte("\x91mp4a123"), false)
 	f.Add([]byte("\x96avc1"), []byte("\x95mp4a"), false)
 	f.Add([]byte("\x97\x02\x00\x00\x07\x00avc1"+rtmptest.AVC720p30), []byte("\x97\xff\xff\xff"), true)
+	f.Add([]byte("\x96\x00avc1\x02"+rtmptest.AVC720p30), []byte("\xa6\x13avc1\x02\x00\x00\x05\x00\x00\x00\x01\x65"), true)
+	f.Add([]byte("\x96\x20avc1\x03\x00\x00\x02\x01\x02hvc1\x00\x00\x00\x01\x00"), []byte("\x96\x16avc1"), true)
+	f.Add([]byte("\x95\x10mp4a\x01\x00\x00\x02\x12\x10\x02\x00\x00\x02\x12\x10"), []byte("\x95\x01mp4a\x01123"), false)
+	f.Add([]byte("\x90hvc1"+rtmptest.HEVC360p30), []byte("\xa1hvc1\x00\x00\x21\x00\x00\x00\x03\x28\x01\xaf"), true)
 	f.Fuzz(func(t *testing.T, first, second []byte, picture bool) {
-		var s sink
+		s := sink{hevc: true}
 		d := demuxer{out: &s}
 		tag := d.audioTag
 		if picture {
@@ -65,7 +71,11 @@ func FuzzTags(f *testing.F) {
 			t.Fatalf("unit %+v", s.last)
 		}
 		if s.last.Track.Kind == media.Video {
-			if _, _, ok, err := codec.AccessUnit(s.last.Data, 4); err != nil || !ok {
+			read := codec.AccessUnit
+			if s.last.Track.Codec == media.HEVC {
+				read = codec.HEVCUnit
+			}
+			if _, _, ok, err := read(s.last.Data, 4); err != nil || !ok {
 				t.Fatalf("unit %x: %v", s.last.Data, err)
 			}
 		}

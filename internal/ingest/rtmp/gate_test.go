@@ -88,6 +88,8 @@ func (p *publication) WriteUnit(u media.Unit) error {
 
 func (p *publication) SetLink(ingest.Link) {}
 
+func (p *publication) Takes(c media.Codec) bool { return c != media.HEVC }
+
 func (p *publication) Done() <-chan struct{} { return p.done }
 
 func (p *publication) Cause() error {

@@ -318,7 +318,6 @@ func TestMediaThatIsNotTakenEndsTheStream(t *testing.T) {
 		{"AV1", video(0, ex(0x90, "av01")), "AV1"},
 		{"VP9", video(0, ex(0x91, "vp09")), "VP9"},
 		{"a codec from the future", video(0, ex(0x90, "zzz\x01")), `of codec "zzz\x01"`},
-		{"multitrack video", video(0, ex(0x96, "avc1")), "switch multitrack off"},
 		{"Sorenson H.263", video(0, []byte{0x12, 1, 2, 3}), "Sorenson H.263"},
 		{"MP3", audio(0, []byte{0x2f, 1, 2, 3}), "MP3"},
 		{"MP3, enhanced", audio(0, ex(0x90, ".mp3")), "MP3"},

@@ -24,6 +24,7 @@ func (s *sink) Declare(ingest.Declaration)      {}
 func (s *sink) SetTracks(tracks []*media.Track) { s.tracks = append(s.tracks, tracks) }
 func (s *sink) WriteUnit(u media.Unit) error    { s.units = append(s.units, u); return nil }
 func (s *sink) SetLink(ingest.Link)             {}
+func (s *sink) Takes(media.Codec) bool          { return true }
 func (s *sink) Done() <-chan struct{}           { return nil }
 func (s *sink) Cause() error                    { return nil }
 func (s *sink) End(error)                       {}

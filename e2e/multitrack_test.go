@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
@@ -240,5 +242,163 @@ func TestTracksAreRenditions(t *testing.T) {
 	over := ch.over(id)
 	if got := names(over); !slices.Equal(got, wholeStream) {
 		t.Errorf("events %v, want %v", got, wholeStream)
+	}
+}
+
+// TestTracksOfHEVCAreRenditions publishes what x265 makes of a configuration of an
+// encoder that has nothing else.
+func TestTracksOfHEVCAreRenditions(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t, multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionHd))
+	c := goLive(t, s, ch.key, 640, 360, 30, "h265")
+	if len(c.Encoders) != 2 || !strings.Contains(c.Encoders[0].Type, "hevc") {
+		t.Fatalf("told to send %+v, want two tracks of HEVC", c.Encoders)
+	}
+	sound := encode(t, small, voice)
+	tracks := [][]publisher.Tag{slices.DeleteFunc(slices.Clone(sound.tags), func(t publisher.Tag) bool { return t.Type == publisher.Video })}
+	var rungs []rung
+	for i, e := range c.Encoders {
+		rate := e.Framerate.Numerator
+		file := once(t, fmt.Sprintf("hevc-%dx%d.mp4", e.Width, e.Height),
+			"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%dx%d:rate=%d", e.Width, e.Height, rate), "-t", fmt.Sprint(clipSeconds),
+			"-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-tag:v", "hvc1", "-b:v", fmt.Sprintf("%dk", e.Settings.Bitrate),
+			"-x265-params", fmt.Sprintf("log-level=error:bframes=0:keyint=%d:min-keyint=%d:scenecut=0:open-gop=0", rate, rate))
+		tags, err := publisher.EnhancedHEVC(byte(i), file, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracks = append(tracks, tags)
+		rungs = append(rungs, rung{name: fmt.Sprintf("%dp%d", e.Height, rate), width: e.Width, height: e.Height})
+	}
+	pub := c.goesLive(t, publisher.Merge(tracks...))
+	id := str(ch.live().StreamId)
+	variants := variantsOf(t, ch.playback)
+	if len(variants) != len(rungs) {
+		t.Fatalf("renditions %v, want %v", variants, rungs)
+	}
+	watched := make([]watching, len(variants))
+	var played sync.WaitGroup
+	for i, v := range variants {
+		played.Go(func() { watched[i] = watchVariant(t, v.url) })
+	}
+	played.Wait()
+	for i, v := range variants {
+		if v.group != rungs[i].name || !strings.HasPrefix(v.codecs, "hvc1.1.6.L") || !strings.HasSuffix(v.codecs, ",mp4a.40.2") {
+			t.Errorf("rendition %s of %s, want %s of hvc1", v.group, v.codecs, rungs[i].name)
+		}
+		if w := watched[i]; w.width != rungs[i].width || w.height != rungs[i].height || len(w.pictures) < 60 {
+			t.Errorf("of %s %d pictures of %dx%d were played", v.group, len(w.pictures), w.width, w.height)
+		}
+		if codec := ffprobe(t, v.url).Streams[0].Codec; codec != "hevc" {
+			t.Errorf("ffprobe calls %s %s", v.group, codec)
+		}
+	}
+	for i, v := range ch.session(id).IngestConfigurations.VideoConfigurations {
+		if want, _, _ := strings.Cut(variants[i].codecs, ","); str(v.Codec) != want || str(v.Profile) != "Main" {
+			t.Errorf("track %d is described as %s, its rendition as %s", i, show(t, v), want)
+		}
+	}
+	if err := pub.Unpublish(ch.key); err != nil {
+		t.Error(err)
+	}
+	ch.over(id)
+}
+
+// TestTracksThatWereNotAgreed publishes what channels and configurations do not
+// allow, and looks for Amazon's codes.
+func TestTracksThatWereNotAgreed(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	allowed := multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionHd)
+	required := multitrack(types.MultitrackPolicyRequire, types.MultitrackMaximumResolutionHd)
+	single := func(*ivs.CreateChannelInput) {}
+	asked := s.channel(t, allowed)
+	c := goLive(t, s, asked.key, 640, 360, 30, "h264")
+	m := c.simulcast(t)
+	first := slices.DeleteFunc(slices.Clone(m.tags), func(t publisher.Tag) bool { return t.Type == publisher.Video && t.Body[0]&0x8f == 0x86 })
+	other := publisher.Merge(first, publisher.Enhanced(1, encode(t, small, voice).tags))
+	third := publisher.Merge(m.tags, publisher.Enhanced(2, encode(t, small, voice).tags))
+	for _, tc := range []struct {
+		name    string
+		channel func(*ivs.CreateChannelInput) // nil: that which was asked for
+		key     func(plain string) string
+		tags    []publisher.Tag // nil: it is not let in
+		code    string
+	}{
+		{"a plain key", allowed, nil, m.tags, "GetClientConfigurationStreamKeyRequired"},
+		{"a channel of one picture", single, nil, m.tags, "MultitrackInputNotAllowed"},
+		{"one picture where several are required", required, nil, encode(t, small, voice).tags, "MultitrackInputRequired"},
+		{"a damaged key", nil, func(string) string { return strings.Replace(c.Endpoints[0].Key, "_", "_0", 1) }, nil, "InvalidGetClientConfigurationStreamKey"},
+		{"a track too few", nil, func(string) string { return c.Endpoints[0].Key }, first, "InvalidMultitrackInputTrackCount"},
+		{"a track too many", nil, func(string) string { return c.Endpoints[0].Key }, third, "InvalidMultitrackInputTrackCount"},
+		{"another size", nil, func(string) string { return c.Endpoints[0].Key }, other, "InvalidMultitrackInputVideoTrackMediaProperties"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ch := asked
+			if tc.channel != nil {
+				ch = s.channel(t, tc.channel)
+			}
+			ch.t = t
+			key := ch.key
+			if tc.key != nil {
+				key = tc.key(key)
+			}
+			pub := dial(t, s.At.RTMP)
+			err := pub.Publish(t.Context(), key)
+			if tc.tags != nil {
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), overIn)
+				defer cancel()
+				_, err = pub.Play(ctx, tc.tags)
+				select {
+				case <-pub.Ended():
+					err = pub.Err()
+				case <-ctx.Done():
+				}
+			}
+			if refused, ok := errors.AsType[*publisher.RefusedError](err); !ok || refused.Description == "" {
+				t.Errorf("the server said %v, want why", err)
+			}
+			over := ch.over("")
+			if got := str(event(t, over, "Session Ended").Code); got != tc.code {
+				t.Errorf("the code is %q, want %q", got, tc.code)
+			}
+			if got := names(over); slices.Contains(got, "Stream Start") {
+				t.Errorf("events %v, want no start", got)
+			}
+		})
+	}
+}
+
+// TestLevelsOfTracksAreSwitched has hls.js go from every track of an encoder to every
+// other.
+func TestLevelsOfTracksAreSwitched(t *testing.T) {
+	onlySoak(t)
+	s := serve(t)
+	b := chromium(t)
+	ch := s.channel(t, multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionFullHd))
+	c := goLive(t, s, ch.key, 852, 480, 30, "h264")
+	c.goesLive(t, c.simulcast(t).tags)
+	ch.live()
+	levels := len(variantsOf(t, ch.playback))
+	if levels != 3 {
+		t.Fatalf("%d renditions, want 3", levels)
+	}
+	player := b.open(t, "levels", ch.playback, nil)
+	player.until(2*time.Minute, goal{cues: levels * (levels - 1)})
+	found := player.seen()
+	t.Log(found)
+	if len(found.Errors) > 0 || len(found.Holes) > 0 || len(found.Failed) > 0 {
+		t.Errorf("while switching: %v", found)
+	}
+	seen := map[string]bool{}
+	for _, c := range found.Cues {
+		seen[c.Text] = true
+	}
+	if len(seen) != levels*(levels-1) {
+		t.Errorf("switches %v, want each of %d once", seen, levels*(levels-1))
 	}
 }

@@ -157,7 +157,7 @@ func (t *Terms) keyframe(s *seen, u media.Unit) error {
 	for i := 1; judge && i < min(len(t.Granted), MaxTracks); i++ {
 		s := &t.tracks[i]
 		switch {
-		case s.keyed == 0:
+		case s.keyed == 0, t.pictures-s.at > patience: // whole says so
 		case near(s.keys[0], before), s.keyed > 1 && near(s.keys[1], before):
 			s.missed = 0
 		default:

@@ -33,8 +33,9 @@ type tracks struct {
 type tracked struct {
 	packager hls.Packager
 	held     interleave.Queue
-	bytes    int   // of held
-	timeline int64 // of what was written last; 0: nothing was
+	bytes    int         // of held
+	timeline int64       // of what was written last; 0: nothing was
+	last     media.Ticks // DTS of that
 
 	from, to *media.Track // the encoder's track, and the same as the first of the rendition
 }
@@ -63,15 +64,17 @@ func (l *lead) take(dts media.Ticks, timeline int64) {
 	l.now.last = max(l.now.last, dts)
 }
 
-// of returns the timeline of a picture of another track. false: the first track has
-// yet to come there.
-func (l *lead) of(dts media.Ticks) (timeline int64, ok bool) {
+// of returns the timeline of a picture of another track, which is on one of at
+// least a number. false: the first track has yet to come there.
+func (l *lead) of(dts media.Ticks, least int64) (timeline int64, ok bool) {
 	switch {
 	case l.now.has(dts):
-		return l.now.number, true
+		return l.now.number, l.now.number >= least
+	case l.before.number == 0 || l.before.number < least:
+		return 0, false
 	case l.before.has(dts):
 		return l.before.number, true
-	case l.before.number != 0 && dts > l.before.last && dts-l.before.last < maxStep && (dts < l.now.first || dts-l.now.last > maxStep):
+	case dts > l.before.last && dts-l.before.last < maxStep && (dts < l.now.first || dts-l.now.last > maxStep):
 		return l.before.number, true // a little behind its end
 	default:
 		return 0, false
@@ -155,7 +158,16 @@ func (r *tracked) pop() media.Unit {
 // release writes the pictures up to where the first track is.
 func (r *tracked) release(l *lead) error {
 	for r.held.Len() > 0 {
-		timeline, ok := l.of(r.held.Front().DTS)
+		dts := r.held.Front().DTS
+		least := r.timeline
+		if least != 0 && dts-r.last < -maxBack {
+			least++
+		}
+		timeline, ok := l.of(dts, least)
+		if !ok && l.now.number >= max(least, 1) && dts < l.now.first {
+			r.pop() // from before the first track began
+			continue
+		}
 		if !ok {
 			return nil
 		}
@@ -176,7 +188,7 @@ func (r *tracked) write(u media.Unit, timeline int64) error {
 		first.ID = 0
 		r.from, r.to = u.Track, &first
 	}
-	u.Track = r.to
+	r.last, u.Track = u.DTS, r.to
 	return r.packager.WriteUnit(u)
 }
 

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,4 +105,94 @@ func TestTracksOfAnEncoderAreRenditions(t *testing.T) {
 			t.Errorf("%d segments", len(snap.Segments))
 		}
 	}
+}
+
+// TestTracksJumpTogether has the encoder's clock jump ahead and back, whichever
+// track comes first.
+func TestTracksJumpTogether(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		for _, jump := range []time.Duration{time.Hour, -3 * time.Second} {
+			var b pipeline.Builder
+			p := open(t, &b, granted(480))
+			first := several(mediatest.Plain(t), 2, 5*time.Second, late)
+			carry(t, p, first)
+			for _, u := range first {
+				u.DTS += media.TicksOf(5*time.Second + jump)
+				u.PTS += media.TicksOf(5*time.Second + jump)
+				if err := p.WriteUnit(u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Close(true); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(wantSame(t, &b, "480p30").Segments, func(seg *hls.Segment) bool { return seg.Discontinuity }) {
+				t.Errorf("a jump of %v makes no discontinuity", jump)
+			}
+		}
+	}
+}
+
+// TestTheFirstTrackMayBeginLast has the others come for a while before it.
+func TestTheFirstTrackMayBeginLast(t *testing.T) {
+	var b pipeline.Builder
+	p := open(t, &b, granted(480))
+	for _, u := range several(mediatest.Plain(t), 2, 9*time.Second, true) {
+		if u.Track.Kind == media.Video && u.Track.ID == 0 && u.DTS < 3*media.Clock/2 {
+			continue
+		}
+		if err := p.WriteUnit(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	if snap := wantSame(t, &b, "480p30"); len(snap.Segments) < 3 {
+		t.Errorf("%d segments", len(snap.Segments))
+	}
+}
+
+// TestATrackThatIsMissingLeaves has a track come back.
+func TestATrackThatIsMissingLeaves(t *testing.T) {
+	var b pipeline.Builder
+	p := open(t, &b, granted(480, 360))
+	for _, u := range several(mediatest.Plain(t), 3, 20*time.Second, false) {
+		gone := u.Track.Kind == media.Video && u.Track.ID == 1 && u.DTS > 6*media.Clock && u.DTS < 11*media.Clock
+		if gone {
+			continue
+		}
+		if err := p.WriteUnit(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, &b, "360p30")
+	found, _, _ := b.Stream("st-1a")
+	w, _ := found.Window("480p30")
+	source, _ := found.Window(hls.Source)
+	if got, want := w.Snapshot().Next(), source.Snapshot().Next(); got != want {
+		t.Errorf("after its gap the track goes on to %d, the source to %d", got, want)
+	}
+}
+
+func BenchmarkTracks(b *testing.B) {
+	var builder pipeline.Builder
+	p := open(b, &builder, granted(480, 360))
+	units := several(mediatest.Plain(b), 3, 30*time.Second, false)
+	shift := media.Ticks(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, u := range units {
+			u.PTS += shift
+			u.DTS += shift
+			if err := p.WriteUnit(u); err != nil {
+				b.Fatal(err)
+			}
+		}
+		shift += 30 * media.Clock
+	}
+	b.ReportMetric(float64(len(units)), "units/op")
 }

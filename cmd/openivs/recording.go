@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"openivs/internal/app"
-	"openivs/internal/record"
+	"openivs/internal/record/proof"
 )
 
 type recordingCommand struct {
@@ -63,7 +63,7 @@ func (c *verifyCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	report, err := record.Verify(ctx, fetch)
+	report, err := proof.Verify(ctx, fetch)
 	if err = errors.Join(err, done()); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (c *verifyCommand) Run(ctx context.Context, p *program) error {
 const fetchWait = 5 * time.Minute
 
 // fetcher returns what reads the objects of a recording, and what ends that.
-func fetcher(where string) (record.Fetch, func() error, error) {
+func fetcher(where string) (proof.Fetch, func() error, error) {
 	if !strings.HasPrefix(where, "http://") && !strings.HasPrefix(where, "https://") {
 		root, err := os.OpenRoot(where)
 		if err != nil {

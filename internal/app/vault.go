@@ -13,7 +13,7 @@ import (
 	"openivs/internal/catalogue"
 	"openivs/internal/ivs"
 	"openivs/internal/operator"
-	"openivs/internal/record"
+	"openivs/internal/record/proof"
 	"openivs/internal/store"
 )
 
@@ -54,7 +54,7 @@ func (v vault) Verify(ctx context.Context, bucket, prefix string) (out operator.
 	if err != nil {
 		return out, err
 	}
-	report, found := record.Verify(ctx, func(_ context.Context, name string) (io.ReadCloser, error) {
+	report, found := proof.Verify(ctx, func(_ context.Context, name string) (io.ReadCloser, error) {
 		return root.Open(filepath.FromSlash(name))
 	})
 	if err := errors.Join(context.Cause(ctx), root.Close()); err != nil {

@@ -55,7 +55,8 @@ var may = map[string][]string{
 	"internal/interleave":   {"internal/media"},
 	"internal/hls":          {"internal/fmp4", "internal/interleave", "internal/media", "internal/mpegts"},
 	"internal/playback":     {"internal/hls", "internal/ivs", "internal/token"},
-	"internal/record":       {"internal/hls", "internal/ivs", "internal/media", "internal/scte35"},
+	"internal/record":       {"internal/hls", "internal/ivs", "internal/media", "internal/record/proof", "internal/scte35"},
+	"internal/record/proof": {},
 	"internal/tally":        {"internal/hls", "internal/media"},
 	"internal/pipeline":     {"internal/hls", "internal/interleave", "internal/ivs", "internal/media", "internal/transcode"},
 

@@ -55,7 +55,7 @@ func fake(mode string) int {
 		}
 	case mode == "late sound" && sound:
 		for _, err := os.Stat(os.Getenv(fakeFile)); err != nil; _, err = os.Stat(os.Getenv(fakeFile)) {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 	case mode == "silent":
 		outputs = []io.Writer{io.Discard}

@@ -8,20 +8,16 @@ import (
 	"openivs/internal/ivs"
 )
 
-// Names in a recording, below its prefix (Amazon IVS, Auto-Record to Amazon S3).
+// Names in a recording, below its prefix (Amazon IVS, Auto-Record to Amazon S3), beside
+// those of package proof.
 const (
-	startedName  = "events/recording-started.json"
-	endedName    = "events/recording-ended.json"
-	failedName   = "events/recording-failed.json"
-	manifestName = "media/manifest.json"
+	startedName = "events/recording-started.json"
+	failedName  = "events/recording-failed.json"
 
 	thumbnailsDir = "media/thumbnails"
 	latestName    = "media/latest_thumbnail/thumb.jpg"
-	hlsDir        = "media/hls"
 	masterName    = "master.m3u8"
 	rangesName    = "byte-range-multivariant.m3u8" // of pieces
-	playlistName  = "playlist.m3u8"
-	pieceListName = "byte-range-variant.m3u8"
 )
 
 // idLength is how many characters the ids of a recording have.

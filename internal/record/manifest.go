@@ -5,38 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"time"
+
+	"openivs/internal/record/proof"
 )
-
-// manifestVersion is that of the form of manifests (docs/operate/recording.md).
-const manifestVersion = "1"
-
-// A manifestHead is the first line of a manifest.
-type manifestHead struct {
-	Version  string    `json:"version"`
-	Channel  string    `json:"channel"`
-	Streams  []string  `json:"streams"`
-	Started  time.Time `json:"started"`
-	Ended    time.Time `json:"ended"`
-	Failure  string    `json:"failure,omitempty"`
-	Duration int64     `json:"durationMilliseconds"`
-}
-
-type manifestInit struct {
-	URI    string `json:"uri"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
-}
-
-type manifestSegment struct {
-	Sequence      int     `json:"sequence"`
-	URI           string  `json:"uri"`
-	Duration      float64 `json:"duration"` // seconds
-	Bytes         int64   `json:"bytes"`
-	SHA256        string  `json:"sha256"`
-	Pieces        int     `json:"pieces"`
-	Discontinuity bool    `json:"discontinuity,omitempty"`
-}
 
 // writeManifest writes the manifest into the spool, from the journal: however long
 // a recording is, it takes no memory.
@@ -53,7 +24,9 @@ func (rec *Recording) writeManifest(c condition, length int64) (out *os.File, er
 }
 
 func (rec *Recording) manifest(w *bufio.Writer, c condition, length int64) error {
-	head, err := json.Marshal(manifestHead{manifestVersion, rec.head.Channel.String(), c.Streams, c.Started, c.Ended, c.Failure, length})
+	head, err := json.Marshal(proof.Head{
+		Version: proof.Version, Channel: rec.head.Channel.String(), Streams: c.Streams, Started: c.Started, Ended: c.Ended, Failure: c.Failure, Duration: length,
+	})
 	if err != nil {
 		return err
 	}
@@ -69,7 +42,7 @@ func (rec *Recording) manifest(w *bufio.Writer, c condition, length int64) error
 			if e.Init == nil {
 				return nil
 			}
-			return manifestInit{initName(e.Init.N), e.Init.Bytes, e.Init.SHA256}
+			return proof.Init{URI: initName(e.Init.N), Bytes: e.Init.Bytes, SHA256: e.Init.SHA256}
 		}); err != nil {
 			return err
 		}
@@ -79,7 +52,7 @@ func (rec *Recording) manifest(w *bufio.Writer, c condition, length int64) error
 				return nil
 			}
 			t := e.File.total()
-			return manifestSegment{
+			return proof.Segment{
 				Sequence: e.File.N, URI: mediaName(e.File.N, rec.head.Ext), Duration: float64(t.Ticks) / 90000, Bytes: t.Bytes,
 				SHA256: e.File.SHA256, Pieces: len(e.File.Spans), Discontinuity: e.File.Break,
 			}

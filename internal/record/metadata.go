@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"openivs/internal/record/proof"
 )
 
 // The states that metadata tells of.
 const (
 	recordingStarted = "RECORDING_STARTED"
-	recordingEnded   = "RECORDING_ENDED"
 	recordingFailed  = "RECORDING_ENDED_WITH_FAILURE"
 )
 
@@ -60,7 +61,7 @@ func (rec *Recording) metadata(c condition, all []*listing, status string) ([]by
 	m := metadata{
 		Version: "v1", Channel: rec.head.Channel.String(), Status: status,
 		StartedAt: c.Started.UTC().Format(time.RFC3339),
-		Media:     contents{HLS: hlsContents{Path: hlsDir, Playlist: masterName, ByteRange: rangesName, Renditions: []oneContents{}}},
+		Media:     contents{HLS: hlsContents{Path: proof.MediaDir, Playlist: masterName, ByteRange: rangesName, Renditions: []oneContents{}}},
 	}
 	if status != recordingStarted {
 		m.EndedAt = c.Ended.UTC().Format(time.RFC3339)
@@ -74,7 +75,7 @@ func (rec *Recording) metadata(c condition, all []*listing, status string) ([]by
 			continue
 		}
 		m.Media.HLS.Renditions = append(m.Media.HLS.Renditions, oneContents{
-			Path: l.folder.Name, Playlist: playlistName, ByteRange: pieceListName, Height: l.folder.Height, Width: l.folder.Width,
+			Path: l.folder.Name, Playlist: proof.PlaylistName, ByteRange: proof.PieceListName, Height: l.folder.Height, Width: l.folder.Width,
 		})
 	}
 	storage := rec.head.Config.Thumbnails.Storage

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"openivs/internal/media"
+	"openivs/internal/record/proof"
 	"openivs/internal/scte35"
 )
 
@@ -106,8 +107,8 @@ func (l *listing) marks(f *file) (b []byte) {
 // begin makes the playlists.
 func (l *listing) begin() error {
 	err := errors.Join(
-		l.list.open(l.rec.path(local(l.folder.Name, playlistName))),
-		l.pieces.open(l.rec.path(local(l.folder.Name, pieceListName))))
+		l.list.open(l.rec.path(local(l.folder.Name, proof.PlaylistName))),
+		l.pieces.open(l.rec.path(local(l.folder.Name, proof.PieceListName))))
 	if err != nil {
 		return err
 	}

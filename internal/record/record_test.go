@@ -22,6 +22,7 @@ import (
 	"openivs/internal/media"
 	"openivs/internal/media/mediatest"
 	"openivs/internal/record"
+	"openivs/internal/record/proof"
 )
 
 // A studio has a recorder, and a bucket that may misbehave.
@@ -195,15 +196,15 @@ func (s *studio) play(t *testing.T, v ivs.Session, length time.Duration, renditi
 }
 
 // verify compares the one recording of the bucket with its manifest.
-func (s *studio) verify(t *testing.T) (record.Report, error) {
+func (s *studio) verify(t *testing.T) (proof.Report, error) {
 	t.Helper()
 	for _, name := range s.files(t) {
 		if p, ok := strings.CutSuffix(name, "/events/recording-started.json"); ok {
 			root := os.DirFS(filepath.Join(s.dir, p))
-			return record.Verify(t.Context(), func(_ context.Context, name string) (io.ReadCloser, error) { return root.Open(name) })
+			return proof.Verify(t.Context(), func(_ context.Context, name string) (io.ReadCloser, error) { return root.Open(name) })
 		}
 	}
-	return record.Report{}, errors.New("there is no recording")
+	return proof.Report{}, errors.New("there is no recording")
 }
 
 // files are the keys of the bucket.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"openivs/internal/ivs"
+	"openivs/internal/record/proof"
 )
 
 const (
@@ -318,7 +319,7 @@ func (e entry) object(ext string) (in, name string, size int64) {
 	} else {
 		name, size = mediaName(e.File.N, ext), e.File.total().Bytes
 	}
-	return local(e.folder(), name), hlsDir + "/" + e.folder() + "/" + name, size
+	return local(e.folder(), name), proof.MediaDir + "/" + e.folder() + "/" + name, size
 }
 
 func (s *shelf) pop() {
@@ -380,14 +381,14 @@ func (s *shelf) putPlaylists(ctx context.Context) bool {
 		if !l.dirty || l.list.text == nil {
 			continue
 		}
-		dir := hlsDir + "/" + l.folder.Name + "/"
-		if !s.putText(ctx, dir+playlistName, l.list.text) || !s.putText(ctx, dir+pieceListName, l.pieces.text) {
+		dir := proof.MediaDir + "/" + l.folder.Name + "/"
+		if !s.putText(ctx, dir+proof.PlaylistName, l.list.text) || !s.putText(ctx, dir+proof.PieceListName, l.pieces.text) {
 			return false
 		}
 		l.dirty = false
 	}
-	return s.putBytes(ctx, hlsDir+"/"+masterName, master(s.order, playlistName)) &&
-		s.putBytes(ctx, hlsDir+"/"+rangesName, master(s.order, pieceListName))
+	return s.putBytes(ctx, proof.MediaDir+"/"+masterName, master(s.order, proof.PlaylistName)) &&
+		s.putBytes(ctx, proof.MediaDir+"/"+rangesName, master(s.order, proof.PieceListName))
 }
 
 // finish stores what says that the recording is over.
@@ -412,11 +413,11 @@ func (s *shelf) finish(ctx context.Context) {
 		s.rec.pause(ctx, noteAgain)
 		return
 	}
-	put := s.putText(ctx, manifestName, manifest)
+	put := s.putText(ctx, proof.Name, manifest)
 	if err := manifest.Close(); err != nil || !put {
 		return
 	}
-	name, status := endedName, recordingEnded
+	name, status := proof.EndedName, proof.EndedStatus
 	if c.Failure != "" {
 		name, status = failedName, recordingFailed
 	}

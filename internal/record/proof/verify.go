@@ -1,4 +1,4 @@
-package record
+package proof
 
 import (
 	"bufio"
@@ -55,22 +55,22 @@ type verification struct {
 
 // A manifest is what a manifest says.
 type manifest struct {
-	manifestHead
+	Head
 
 	Renditions []struct {
-		Path     string            `json:"path"`
-		Inits    []manifestInit    `json:"inits"`
-		Segments []manifestSegment `json:"segments"`
+		Path     string    `json:"path"`
+		Inits    []Init    `json:"inits"`
+		Segments []Segment `json:"segments"`
 	} `json:"renditions"`
 }
 
 func (v *verification) run(ctx context.Context) error {
 	var m manifest
-	if err := v.decode(ctx, manifestName, &m); err != nil {
+	if err := v.decode(ctx, Name, &m); err != nil {
 		return err
 	}
-	if m.Version != manifestVersion {
-		return fmt.Errorf("%s: version %.20q is not known", manifestName, m.Version)
+	if m.Version != Version {
+		return fmt.Errorf("%s: version %.20q is not known", Name, m.Version)
 	}
 	if m.Failure != "" {
 		v.add("the recording is marked as failed: %s", m.Failure)
@@ -81,10 +81,10 @@ func (v *verification) run(ctx context.Context) error {
 	longest := 0.0
 	for _, r := range m.Renditions {
 		if !plainName(r.Path) {
-			return fmt.Errorf("%s: %.40q is no folder", manifestName, r.Path)
+			return fmt.Errorf("%s: %.40q is no folder", Name, r.Path)
 		}
 		v.report.Renditions++
-		dir := path.Join(hlsDir, r.Path)
+		dir := path.Join(MediaDir, r.Path)
 		for _, i := range r.Inits {
 			v.object(ctx, dir, i.URI, i.Bytes, i.SHA256)
 		}
@@ -126,13 +126,20 @@ func (v *verification) add(format string, args ...any) {
 
 // checkEnd compares the metadata with the manifest.
 func (v *verification) checkEnd(ctx context.Context, m manifest) {
-	var end metadata
-	if err := v.decode(ctx, endedName, &end); err != nil {
+	var end struct {
+		Status string `json:"recording_status"`
+		Media  struct {
+			HLS struct {
+				Duration *int64 `json:"duration_ms"`
+			} `json:"hls"`
+		} `json:"media"`
+	}
+	if err := v.decode(ctx, EndedName, &end); err != nil {
 		v.add("%w", err)
 		return
 	}
-	if end.Status != recordingEnded || end.Media.HLS.Duration == nil || *end.Media.HLS.Duration != m.Duration {
-		v.add("%s says %s, and another duration than the manifest's %d ms", endedName, end.Status, m.Duration)
+	if end.Status != EndedStatus || end.Media.HLS.Duration == nil || *end.Media.HLS.Duration != m.Duration {
+		v.add("%s says %s, and another duration than the manifest's %d ms", EndedName, end.Status, m.Duration)
 	}
 }
 
@@ -194,8 +201,8 @@ func (v *verification) object(ctx context.Context, dir, uri string, size int64, 
 }
 
 // playlist compares a rendition's playlist with its segments.
-func (v *verification) playlist(ctx context.Context, dir string, segments []manifestSegment) {
-	name := path.Join(dir, playlistName)
+func (v *verification) playlist(ctx context.Context, dir string, segments []Segment) {
+	name := path.Join(dir, PlaylistName)
 	listed, err := v.listed(ctx, name)
 	if err != nil {
 		v.add("%w", err)
@@ -214,8 +221,8 @@ func (v *verification) playlist(ctx context.Context, dir string, segments []mani
 }
 
 // pieces compares a rendition's list of pieces with its segments.
-func (v *verification) pieces(ctx context.Context, dir string, segments []manifestSegment) {
-	name := path.Join(dir, pieceListName)
+func (v *verification) pieces(ctx context.Context, dir string, segments []Segment) {
+	name := path.Join(dir, PieceListName)
 	listed, err := v.listed(ctx, name)
 	if err != nil {
 		v.add("%w", err)

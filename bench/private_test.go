@@ -62,7 +62,7 @@ func newTheatre(b *testing.B) *theatre {
 	}); err != nil {
 		b.Fatal(err)
 	}
-	clip := encode(b)
+	_, clip := encode(b)
 	t.public, _ = t.show(b, api, clip, false)
 	t.private, t.arn = t.show(b, api, clip, true)
 	t.await(b, t.public)

@@ -230,6 +230,27 @@ func TestARevokedSessionEndsWithItsNextPlaylist(t *testing.T) {
 	})
 }
 
+func TestMediaOfAPrivateChannelIsThereForAShortWhile(t *testing.T) {
+	c := newClub(t, true, nil)
+	p, err := c.builder.Open(ivs.Session{StreamID: "st-1", Channel: ivs.Snapshot{Channel: c.channel}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	variant, media, n := "", "", 0
+	for u := range mediatest.Plain(t).Units(90 * time.Second) {
+		if err := p.WriteUnit(u); err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 1000 { // some 13 seconds
+			variant = c.follow(t, c.token(t, nil))
+			media = c.follow(t, variant)
+			expectCode(t, "while a playlist names it", c.ask(t, "GET", media), 200, "")
+		}
+	}
+	expectCode(t, "once it has left all playlists", c.ask(t, "GET", media), 404, "")
+	expectCode(t, "what is there now", c.ask(t, "GET", c.follow(t, variant)), 200, "")
+}
+
 func TestCountriesOfPolicies(t *testing.T) {
 	c := newClub(t, false, &ivs.RestrictionPolicy{Countries: []string{"SE", "JP"}})
 	c.open(t, "st-1")

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -38,8 +39,10 @@ type studio struct {
 	fault  func(s *studio, ctx context.Context) error // befalls each put; nil: nothing does
 
 	renditions []string
-	late       map[string]time.Duration // when renditions come that do not from the beginning
-	lens       func(f *hls.Facts)       // changes what renditions seem to be; nil: nothing
+	late       map[string]time.Duration  // when renditions come that do not from the beginning
+	lens       func(f *hls.Facts)        // changes what renditions seem to be; nil: nothing
+	target     time.Duration             // of segments; 0: as usual
+	look       func(after time.Duration) // is called with each keyframe; nil: nothing is
 }
 
 func newStudio(t *testing.T) *studio {
@@ -164,7 +167,7 @@ func (s *studio) play(t *testing.T, v ivs.Session, length time.Duration, renditi
 		if name != "source" {
 			w.Name = name
 		}
-		packagers = append(packagers, &hls.Packager{Window: w})
+		packagers = append(packagers, &hls.Packager{Window: w, Target: s.target})
 	}
 	begun, playable := time.Now(), false
 	for u := range mediatest.Plain(t).Units(length) {
@@ -180,6 +183,9 @@ func (s *studio) play(t *testing.T, v ivs.Session, length time.Duration, renditi
 			}
 		}
 		if u.Key && u.Track.Kind == media.Video {
+			if s.look != nil {
+				s.look(u.At.Sub(mediatest.Epoch()))
+			}
 			rec.Picture(u)
 		}
 		if !playable && packagers[0].Window.Snapshot().Playable() {
@@ -477,6 +483,42 @@ func TestALongStreamIsWhole(t *testing.T) {
 		r, err := s.verify(t)
 		if err != nil || r.Segments != 120 || r.Milliseconds < 1_199_900 || r.Milliseconds > 1_200_100 {
 			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}
+
+// TestAnHourTakesNoMoreMemoryThanTenMinutes compares what is left after a collection.
+func TestAnHourTakesNoMoreMemoryThanTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		s.target = 6 * time.Second
+		var at []uint64
+		due := 10 * time.Minute
+		s.look = func(after time.Duration) {
+			if after < due {
+				return
+			}
+			due += 49 * time.Minute
+			synctest.Wait() // what is written is let go of
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			at = append(at, m.HeapAlloc)
+		}
+		s.play(t, session(t, nil), time.Hour, "480p30")
+		s.finish(t)
+		r, err := s.verify(t) // the byte ranges add up to the files, these to the hour
+		if err != nil || r.Milliseconds < 3_599_900 || r.Milliseconds > 3_600_100 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if len(at) != 2 || at[1] > at[0]+512<<10 {
+			t.Errorf("the heap had %d bytes after 10 and 59 minutes, want no more than half a MiB more", at)
+		}
+		for _, name := range s.files(t) {
+			info, err := os.Stat(filepath.Join(s.dir, name))
+			if err != nil || strings.HasSuffix(name, ".m3u8") && info.Size() > 256<<10 {
+				t.Errorf("%s has %d bytes: %v", name, info.Size(), err)
+			}
 		}
 	})
 }

@@ -167,9 +167,7 @@ func TestFaultsOfS3EndInAWholeRecordingOrAReason(t *testing.T) {
 	slices.Sort(all)
 	n := int64(0)
 	for _, name := range all {
-		for _, sel := range []types.RenditionConfigurationRenditionSelection{
-			types.RenditionConfigurationRenditionSelectionAll, types.RenditionConfigurationRenditionSelectionCustom, types.RenditionConfigurationRenditionSelectionNone,
-		} {
+		for _, sel := range selections {
 			n++
 			if !*soak && (n+built.seed)%9 != 0 {
 				continue
@@ -186,12 +184,7 @@ func TestFaultsOfS3EndInAWholeRecordingOrAReason(t *testing.T) {
 					t.Helper()
 					return download(t, store.Client(s3test.Root()))
 				}}
-				v.conf = s.recording(t, bucketName, func(in *ivs.CreateRecordingConfigurationInput) {
-					in.RenditionConfiguration = &types.RenditionConfiguration{RenditionSelection: sel}
-					if sel == types.RenditionConfigurationRenditionSelectionCustom {
-						in.RenditionConfiguration.Renditions = []types.RenditionConfigurationRendition{types.RenditionConfigurationRenditionSd}
-					}
-				})
+				v.conf = s.recording(t, bucketName, selecting(sel))
 				v.suffers(t, c, road, f.reason, sel == types.RenditionConfigurationRenditionSelectionNone)
 			})
 		}

@@ -68,9 +68,16 @@ func TestAFullDiskStopsRecordingsAndNoStream(t *testing.T) {
 		})
 	}
 	level(0)
-	runs := s.channel(t, recordedTo(conf))
-	stream(t, c, runs.rtmp())
-	id := str(runs.live().StreamId)
+	type recorded struct {
+		channel
+		enc *encoder
+		id  string
+	}
+	runs := map[selection]recorded{}
+	for _, sel := range selections {
+		ch := s.channel(t, recordedTo(s.recording(t, bucketName, selecting(sel))))
+		runs[sel] = recorded{ch, stream(t, c, ch.rtmp()), str(ch.live().StreamId)}
+	}
 	ballast(t, filepath.Join(spool, "ballast"), 52)
 	level(3)
 	refused := s.channel(t, recordedTo(conf))
@@ -86,21 +93,36 @@ func TestAFullDiskStopsRecordingsAndNoStream(t *testing.T) {
 	wantPlaying(t, refused)
 	enc.quit()
 
-	ballast(t, filepath.Join(spool, "more"), 64) // to the last byte
-	until(t, liveIn, "the recording that ran has failed", func() (bool, string) {
-		all := names(runs.session(id))
-		return slices.Contains(all, "Recording End Failure"), fmt.Sprint(all)
-	})
-	if all := heardOf(t, s, "Recording End Failure"); len(all) != 1 || !strings.Contains(all[0].Detail.Reason, "no space left on device") {
-		t.Errorf("%+v, want the true reason", all)
+	ballast(t, filepath.Join(spool, "more"), 64)                     // to the last byte
+	none := runs[types.RenditionConfigurationRenditionSelectionNone] // has nothing to write
+	for _, r := range runs {
+		if r.id != none.id {
+			until(t, liveIn, "the recording that ran has failed", func() (bool, string) {
+				all := names(r.session(r.id))
+				return slices.Contains(all, "Recording End Failure"), fmt.Sprint(all)
+			})
+		}
+		wantPlaying(t, r.channel)
 	}
-	wantPlaying(t, runs)
+	failed := heardOf(t, s, "Recording End Failure")
+	for _, e := range failed {
+		if e.Detail.StreamID == none.id || !strings.Contains(e.Detail.Reason, "no space left on device") {
+			t.Errorf("%+v, want the true reason", e)
+		}
+	}
+	if len(failed) != len(runs)-1 {
+		t.Errorf("%d recordings failed, want all that have something to write", len(failed))
+	}
 	for _, name := range []string{"ballast", "more"} {
 		if err := os.Remove(filepath.Join(spool, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
 	}
 	level(0)
+	none.enc.quit()
+	if got := names(none.recorded(none.id)); !slices.Equal(got, wholeRecorded) {
+		t.Errorf("events %v, want %v", got, wholeRecorded)
+	}
 	again := s.channel(t, recordedTo(conf))
 	if err := ffmpeg(t, "-re", "-i", c.file, "-c", "copy", "-f", "flv", again.rtmp()).left(2*clipSeconds*1e9 + liveIn); err != nil {
 		t.Fatal(err)

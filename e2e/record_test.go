@@ -34,6 +34,25 @@ func recordedTo(arn string) func(*ivs.CreateChannelInput) {
 	return func(in *ivs.CreateChannelInput) { in.RecordingConfigurationArn = &arn }
 }
 
+type selection = types.RenditionConfigurationRenditionSelection
+
+// selections are all there are.
+var selections = []selection{
+	types.RenditionConfigurationRenditionSelectionAll,
+	types.RenditionConfigurationRenditionSelectionCustom,
+	types.RenditionConfigurationRenditionSelectionNone,
+}
+
+// selecting has some renditions recorded.
+func selecting(sel selection) func(*ivs.CreateRecordingConfigurationInput) {
+	return func(in *ivs.CreateRecordingConfigurationInput) {
+		in.RenditionConfiguration = &types.RenditionConfiguration{RenditionSelection: sel}
+		if sel == types.RenditionConfigurationRenditionSelectionCustom {
+			in.RenditionConfiguration.Renditions = []types.RenditionConfigurationRendition{types.RenditionConfigurationRenditionSd}
+		}
+	}
+}
+
 func inContainer(format types.ContainerFormat) func(*ivs.CreateChannelInput) {
 	return func(in *ivs.CreateChannelInput) { in.ContainerFormat = format }
 }
@@ -271,8 +290,9 @@ func listedLive(t *testing.T, ch channel) int {
 }
 
 // TestARecordingSurvivesKills kills the server at random instants: while it
-// records, and once or twice while the next ones bring the recordings to their end. A
-// short run does it to one of the buckets.
+// records, and once or twice while the next ones bring the recordings to their end. The
+// rounds have each selection of renditions in turn; a short run has one, with one of
+// the buckets.
 func TestARecordingSurvivesKills(t *testing.T) {
 	t.Parallel()
 	rounds := 1
@@ -283,6 +303,9 @@ func TestARecordingSurvivesKills(t *testing.T) {
 	dice := rand.New(rand.NewPCG(uint64(built.seed), 6))
 	for i, kind := range vaultKinds {
 		for round := range rounds {
+			if !*soak {
+				round = int(uint64(built.seed) / 2 % uint64(len(selections)))
+			}
 			instant := 3*time.Second + time.Duration(dice.Int64N(int64(15*time.Second)))
 			again := time.Duration(dice.Int64N(int64(200 * time.Millisecond)))
 			if !*soak && (int64(i)+built.seed)%2 != 0 {
@@ -290,7 +313,7 @@ func TestARecordingSurvivesKills(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(kind, " ", round), func(t *testing.T) {
 				t.Parallel()
-				vaults()[kind](t).survives(t, c, instant, again)
+				vaults()[kind](t).survives(t, c, selections[round%len(selections)], instant, again)
 			})
 		}
 	}
@@ -298,11 +321,12 @@ func TestARecordingSurvivesKills(t *testing.T) {
 
 // survives streams to two channels, kills the server an instant after they began and
 // again at once after the next start.
-func (v vault) survives(t *testing.T, c clip, instant, again time.Duration) {
+func (v vault) survives(t *testing.T, c clip, sel selection, instant, again time.Duration) {
 	t.Helper()
 	s := v.server
-	ts := s.channel(t, recordedTo(v.conf), inContainer(types.ContainerFormatTs))
-	mp4 := s.channel(t, recordedTo(v.conf), inContainer(types.ContainerFormatFragmentedMP4))
+	conf := s.recording(t, bucketName, selecting(sel))
+	ts := s.channel(t, recordedTo(conf), inContainer(types.ContainerFormatTs))
+	mp4 := s.channel(t, recordedTo(conf), inContainer(types.ContainerFormatFragmentedMP4))
 	least := map[string]int{}
 	for _, ch := range []channel{ts, mp4} {
 		stream(t, c, ch.rtmp())
@@ -326,6 +350,9 @@ func (v vault) survives(t *testing.T, c clip, instant, again time.Duration) {
 		dir := v.oldest(t, ch)
 		if err := verify(t, dir); err != nil {
 			t.Errorf("killed after %v and %v: %v", instant, again, err)
+		}
+		if sel == types.RenditionConfigurationRenditionSelectionNone {
+			continue // there are no pictures
 		}
 		for _, list := range []string{"media/hls/master.m3u8", "media/hls/byte-range-multivariant.m3u8"} {
 			if got := pictures(t, filepath.Join(dir, list)); got < least[ch.arn] {
@@ -452,12 +479,24 @@ func wantHolesFound(t *testing.T, dir string) {
 }
 
 // TestAStopEndsRecordings stops a server that records, and looks before the next
-// start.
+// start. A short run has one selection of renditions.
 func TestAStopEndsRecordings(t *testing.T) {
 	t.Parallel()
-	v := directory(t)
+	for i, sel := range selections {
+		if !*soak && (int64(i)+built.seed)%int64(len(selections)) != 0 {
+			continue
+		}
+		t.Run(string(sel), func(t *testing.T) {
+			t.Parallel()
+			directory(t).stops(t, sel)
+		})
+	}
+}
+
+func (v vault) stops(t *testing.T, sel selection) {
+	t.Helper()
 	c := encode(t, small, voice)
-	ch := v.server.channel(t, recordedTo(v.conf))
+	ch := v.server.channel(t, recordedTo(v.server.recording(t, bucketName, selecting(sel))))
 	stream(t, c, ch.rtmp())
 	id := str(ch.live().StreamId)
 	until(t, liveIn, "the recording has begun", func() (bool, string) {

@@ -119,7 +119,9 @@ func (rec *Recording) settle(ctx context.Context) error {
 			rec.queued > maxQueued/2 || len(rec.queue) > maxItems/2
 		rec.mu.Unlock()
 		if known {
-			if rec.before != nil && rec.join(playable) {
+			joined := rec.before != nil && rec.join(playable)
+			rec.before = nil // which has one before it, and so on
+			if joined {
 				return nil
 			}
 			break

@@ -218,6 +218,19 @@ func endless(c net.Conn, head, more string) {
 	}
 }
 
+func TestEncryptedObjectsAreTaken(t *testing.T) {
+	become(t, s3test.Root())
+	server := s3test.Start(t)
+	server.Bucket(t, s3test.Root(), "demo-bucket")
+	store, err := s3.Open(t.Context(), s3.Options{Region: s3test.Region, Endpoint: server.Endpoint, PathStyle: true, Encrypt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Bucket("demo-bucket").Put(t.Context(), "a/b", strings.NewReader("text"), 4); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEncryptionIsAskedForWithEachObject(t *testing.T) {
 	become(t, s3test.Root())
 	for encrypt, want := range map[bool]string{false: "", true: "AES256"} {

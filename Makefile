@@ -47,7 +47,8 @@ screenshots: setup player console ## pictures of every screen of the console, in
 
 test: setup lint gen-check build unit fuzz-smoke e2e ## all the tests that fit 20 minutes on 2 cores
 
-soak: setup build ## the long matrices whole, longer fuzzing, the slow ends
+soak: setup build ## the long matrices whole, longer fuzzing, the slow ends, more encoders
+	@tools/soak
 	go test -count=1 -shuffle=on -timeout 3h -v -parallel 6 ./e2e -soak
 	go test -count=1 -run TestADay ./internal/hls -soak
 	tools/fuzz 30s

@@ -12,7 +12,7 @@ import (
 	"openivs/e2e/server"
 )
 
-// An encoder is ffmpeg, publishing a clip.
+// An encoder is ffmpeg, or another program, that publishes.
 type encoder struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -31,13 +31,19 @@ func stream(t *testing.T, c clip, url string, flags ...string) *encoder {
 // ffmpeg starts ffmpeg in the background and ends it with the test.
 func ffmpeg(t *testing.T, args ...string) *encoder {
 	t.Helper()
-	e := &encoder{t: t, log: filepath.Join(t.TempDir(), "ffmpeg.log"), exited: make(chan struct{})}
+	return encoding(t, exec.Command("ffmpeg", append([]string{"-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"}, args...)...))
+}
+
+// encoding starts an encoder in the background and ends it with the test.
+func encoding(t *testing.T, cmd *exec.Cmd) *encoder {
+	t.Helper()
+	name := filepath.Base(cmd.Path)
+	e := &encoder{t: t, cmd: cmd, log: filepath.Join(t.TempDir(), name+".log"), exited: make(chan struct{})}
 	log, err := os.Create(e.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	e.cmd = exec.Command("ffmpeg", append([]string{"-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"}, args...)...)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = server.Background()
 	if err := e.cmd.Start(); err != nil {
@@ -51,7 +57,7 @@ func ffmpeg(t *testing.T, args ...string) *encoder {
 		_ = e.cmd.Process.Kill()
 		<-e.exited
 		if t.Failed() {
-			t.Logf("ffmpeg said last:\n%s", server.Tail(e.log))
+			t.Logf("%s said last:\n%s", name, server.Tail(e.log))
 		}
 	})
 	return e

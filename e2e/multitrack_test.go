@@ -402,3 +402,36 @@ func TestLevelsOfTracksAreSwitched(t *testing.T) {
 		t.Errorf("switches %v, want each of %d once", seen, levels*(levels-1))
 	}
 }
+
+// TestTracksAreRecorded records a channel whose encoder sends its renditions.
+func TestTracksAreRecorded(t *testing.T) {
+	t.Parallel()
+	v := directory(t)
+	ch := v.server.channel(t, recordedTo(v.conf), multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionHd))
+	c := goLive(t, v.server, ch.key, 640, 360, 30, "h264")
+	pub := c.goesLive(t, c.simulcast(t).tags)
+	id := str(ch.live().StreamId)
+	variants := variantsOf(t, ch.playback)
+	until(t, liveIn, "there is some to keep", func() (bool, string) {
+		_, _, body := fetch(t, variants[0].url)
+		return strings.Count(body, "#EXTINF") > 2, body
+	})
+	if err := pub.Unpublish(ch.key); err != nil {
+		t.Error(err)
+	}
+	if got := names(ch.recorded(id)); !slices.Contains(got, "Recording End") {
+		t.Fatalf("events %v", got)
+	}
+	dir := v.recording(t, ch)
+	if err := verify(t, dir); err != nil {
+		t.Error(err)
+	}
+	first := 0
+	for _, name := range []string{"360p30", "160p30"} {
+		got := pictures(t, filepath.Join(dir, "media/hls", name, "playlist.m3u8"))
+		if got < 150 || first > 0 && (got < first-2 || got > first+2) {
+			t.Errorf("%s has %d pictures, 360p30 has %d", name, got, first)
+		}
+		first = max(first, got)
+	}
+}

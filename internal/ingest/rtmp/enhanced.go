@@ -75,8 +75,8 @@ func (d *demuxer) audioTagEx(body []byte, ts uint32, at time.Time) error {
 		if err != nil {
 			return d.malformed(err)
 		}
-		if cc := string(fourCC); cc != "mp4a" {
-			return codec.UnsupportedAudio(fourCCName(cc))
+		if string(fourCC) != "mp4a" {
+			return codec.UnsupportedAudio(fourCCName(string(fourCC)))
 		}
 		kind := packetNothing // end of sequence, channel layout, what is yet to come
 		switch b.packet {
@@ -103,11 +103,11 @@ type packet struct {
 // videoPacketEx reads what a tag of Enhanced RTMP has of a track.
 func videoPacketEx(typ byte, fourCC, data []byte) (packet, error) {
 	p := packet{kind: packetNothing, codec: media.H264} // end of sequence, colour information, what is yet to come
-	switch cc := string(fourCC); {
-	case cc == "hvc1":
+	switch {
+	case string(fourCC) == "hvc1":
 		p.codec = media.HEVC
-	case cc != "avc1" && typ != packetVideoMetadata:
-		return p, codec.UnsupportedVideo(fourCCName(cc))
+	case string(fourCC) != "avc1" && typ != packetVideoMetadata:
+		return p, codec.UnsupportedVideo(fourCCName(string(fourCC)))
 	}
 	switch typ {
 	case 0:

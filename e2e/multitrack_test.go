@@ -165,11 +165,11 @@ func (c configuration) simulcast(t *testing.T) (m simulcast) {
 }
 
 // goesLive publishes with a configuration's key, as its endpoint says, until the
-// test ends.
-func (c configuration) goesLive(t *testing.T, tags []publisher.Tag) *publisher.Conn {
+// test ends. more is what follows the key.
+func (c configuration) goesLive(t *testing.T, tags []publisher.Tag, more ...string) *publisher.Conn {
 	t.Helper()
 	e := c.Endpoints[0]
-	pub := publish(t, strings.TrimSuffix(e.URL, "/{stream_key}"), e.Key+"?clientConfigId="+c.Meta.ID)
+	pub := publish(t, strings.TrimSuffix(e.URL, "/{stream_key}"), e.Key+"?clientConfigId="+c.Meta.ID+strings.Join(more, ""))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -433,5 +433,39 @@ func TestTracksAreRecorded(t *testing.T) {
 			t.Errorf("%s has %d pictures, 360p30 has %d", name, got, first)
 		}
 		first = max(first, got)
+	}
+}
+
+// TestAnotherEncoderTakesTheTracksOver has a second encoder with the same
+// configuration and a priority go live.
+func TestAnotherEncoderTakesTheTracksOver(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ch := s.channel(t, multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionHd))
+	c := goLive(t, s, ch.key, 640, 360, 30, "h264")
+	m := c.simulcast(t)
+	first := c.goesLive(t, m.tags)
+	id := str(ch.live().StreamId)
+	variants := variantsOf(t, ch.playback)
+	length := func(v variant) int {
+		_, _, body := fetch(t, v.url)
+		return strings.Count(body, "#EXTINF")
+	}
+	second := c.goesLive(t, m.tags, "&priority=1")
+	select {
+	case <-first.Ended():
+	case <-time.After(liveIn):
+		t.Fatal("the first encoder still streams")
+	}
+	for _, v := range variants {
+		then := length(v)
+		until(t, liveIn, v.group+" goes on", func() (bool, string) { return length(v) > then+2, "" })
+	}
+	if err := second.Unpublish(ch.key); err != nil {
+		t.Error(err)
+	}
+	over := ch.over(id)
+	if got := names(over); !slices.Contains(got, "Stream Takeover") || got[len(got)-1] != "Stream End" || len(ch.sessions()) != 1 {
+		t.Errorf("events %v in %d sessions", got, len(ch.sessions()))
 	}
 }

@@ -195,11 +195,14 @@ func load(b *testing.B, n int, t target, connect func(ctx context.Context) (play
 	defer cancel()
 	var broken atomic.Int64
 	empty := resident(b, t.pid)
-	for i := range n {
-		play, err := connect(ctx)
-		if err != nil {
+	plays := make([]func(ctx context.Context) error, n)
+	for i := range plays {
+		var err error
+		if plays[i], err = connect(ctx); err != nil {
 			b.Fatal(err)
 		}
+	}
+	for i, play := range plays {
 		// Spread over two seconds, so that keyframes do not come all at once.
 		begin := time.Duration(i) * 2 * time.Second / time.Duration(n)
 		playing.Go(func() {

@@ -60,7 +60,12 @@ func transportStream(b *testing.B, clip string) []datagramAt {
 func dialSRT(ctx context.Context, address, key, passphrase string, stream []datagramAt) (play func(ctx context.Context) error, err error) {
 	c := gosrt.DefaultConfig()
 	c.StreamId, c.Passphrase = key, passphrase
-	nc, err := gosrt.Dial("srt", strings.TrimPrefix(address, "srt://"), c)
+	var nc gosrt.Conn
+	for range 5 { // the library sends each part of its handshake only once
+		if nc, err = gosrt.Dial("srt", strings.TrimPrefix(address, "srt://"), c); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/elliptic"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,11 +11,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+
+	own "openivs/internal/ivs"
+	"openivs/internal/seal"
+	"openivs/internal/store"
 )
 
 // A visitor goes through the console; see browser/console.mjs.
@@ -240,6 +247,65 @@ func TestTheConsoleKeepsHouse(t *testing.T) {
 	v.clean()
 }
 
+// TestTheConsoleOutlivesItsServer imports a playback key, watches a private channel
+// with a token, deletes and makes its stream key, and goes on, without a reload, once
+// a server that was killed is back.
+func TestTheConsoleOutlivesItsServer(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--transcode", "off")
+	ch := s.channel(t, func(in *ivs.CreateChannelInput) { in.Authorized = true })
+	v := visit(t, s)
+	v.do("open", "url", s.At.Console+"#/playback-keys")
+	v.do("signIn", "keys", s.root(t))
+	pair := newPair(t, elliptic.P384())
+	v.do("press", "name", "Import playback key")
+	v.do("fill", "form", true, "label", "Name", "text", "tokens")
+	v.do("fill", "form", true, "label", "Public key", "text", pair.public)
+	v.do("press", "form", true, "name", "Import")
+	v.do("has", "text", "The playback key was created.")
+	keys, err := s.ivs.ListPlaybackKeyPairs(t.Context(), &ivs.ListPlaybackKeyPairsInput{})
+	if err != nil || len(keys.KeyPairs) != 1 || str(keys.KeyPairs[0].Name) != "tokens" {
+		t.Errorf("playback keys %s, %v", show(t, keys), err)
+	}
+
+	c := encode(t, small, voice)
+	enc := stream(t, c, ch.rtmp())
+	ch.live()
+	v.do("goto", "place", "#/channels/"+ch.arn[strings.LastIndexByte(ch.arn, '/')+1:])
+	v.do("fill", "label", "Playback token", "text", "wrong")
+	v.do("press", "name", "Watch")
+	v.do("has", "text", "Refused: the token")
+	v.do("press", "name", "Another token")
+	v.do("fill", "label", "Playback token", "text", strings.TrimSpace(string(command(t, built.openivs, "token", "--key", pair.file, "--channel", ch.arn))))
+	v.do("press", "name", "Watch")
+	v.do("watch")
+
+	v.do("press", "name", "Delete stream key")
+	v.do("press", "form", true, "name", "Delete stream key")
+	v.do("has", "text", "The channel has no stream key")
+	v.do("press", "name", "Create stream key")
+	v.do("has", "text", "The stream key was made.")
+	key, err := s.ivs.ListStreamKeys(t.Context(), &ivs.ListStreamKeysInput{ChannelArn: &ch.arn})
+	if err != nil || len(key.StreamKeys) != 1 {
+		t.Fatalf("stream keys %s, %v", show(t, key), err)
+	}
+	made, err := s.ivs.GetStreamKey(t.Context(), &ivs.GetStreamKeyInput{Arn: key.StreamKeys[0].Arn})
+	if err != nil || str(made.StreamKey.Value) == ch.key {
+		t.Fatalf("the stream key is the one that was deleted, or %v", err)
+	}
+
+	s.kill()
+	enc.left(overIn)
+	v.do("has", "text", "Connection lost, trying again")
+	s.args = append(s.args, "--listen", strings.TrimPrefix(s.At.Playback, "http://"))
+	s.start()
+	v.do("has", "text", "Live: changes appear by themselves")
+	ch.key = str(made.StreamKey.Value)
+	stream(t, c, ch.rtmp())
+	v.do("watch")
+	v.clean()
+}
+
 // TestEachScreenOfTheConsoleCanBeUsed holds every screen to the rules of axe, in
 // both themes and on a small screen; in a short run, in one of these.
 func TestEachScreenOfTheConsoleCanBeUsed(t *testing.T) {
@@ -296,13 +362,49 @@ func TestEachScreenOfTheConsoleCanBeUsed(t *testing.T) {
 	enc.quit()
 }
 
-// TestTheConsoleComesAPageAtATime lists many channels: what it asks for does not
-// grow with them.
+// sessions puts ended sessions of a channel into the database of a server, which is
+// restarted.
+func (s *running) sessions(t *testing.T, ch channel, n int) {
+	t.Helper()
+	s.end(syscall.SIGTERM)
+	key, err := seal.Load(filepath.Join(s.Data, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Options{URL: filepath.Join(s.Data, "openivs.db"), Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn, err := own.ParseARN(ch.arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now().UTC().Add(-time.Duration(n) * time.Second)
+	for i := range n {
+		v := own.Session{StreamID: own.NewStreamID(), Created: begun.Add(time.Duration(i) * time.Second)}
+		v.Channel.Channel.ARN = arn
+		if err := db.OpenSession(t.Context(), v, own.NewEvent(v, own.StreamStateChange, own.SessionCreated, v.Created)); err != nil {
+			t.Fatal(err)
+		}
+		v.IngestEnded = v.Created.Add(time.Second / 2)
+		v.Ended = v.IngestEnded
+		if err := db.SaveSession(t.Context(), v, own.NewEvent(v, own.StreamStateChange, own.SessionEnded, v.Ended)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+}
+
+// TestTheConsoleComesAPageAtATime lists many channels and many sessions of one: what
+// it asks for does not grow with them.
 func TestTheConsoleComesAPageAtATime(t *testing.T) {
 	t.Parallel()
-	many, quota := 230, "5000"
+	many, quota, sessions := 230, "5000", 230
 	if *soak {
-		many, quota = 10_000, "20000"
+		many, quota, sessions = 10_000, "20000", 100_000
 	}
 	s := serve(t, "--quota-channels", quota)
 	for i := range many {
@@ -310,6 +412,8 @@ func TestTheConsoleComesAPageAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	busy := s.channel(t, named("busy"))
+	s.sessions(t, busy, sessions)
 	v := visit(t, s)
 	v.do("open", "url", s.At.Console)
 	v.do("signIn", "keys", s.root(t))
@@ -322,8 +426,15 @@ func TestTheConsoleComesAPageAtATime(t *testing.T) {
 	if n := v.do("rows", "text", last); n != "1" {
 		t.Errorf("%s channels have the name %s", n, last)
 	}
+	v.do("goto", "place", "#/channels/"+busy.arn[strings.LastIndexByte(busy.arn, '/')+1:]+"/sessions")
+	for range 2 {
+		v.do("has", "text", "(100+)")
+		v.do("press", "name", "Next page")
+	}
+	v.do("press", "role", "link", "name", v.do("first"))
+	v.do("has", "text", "Session Ended")
 	var seen struct{ Requests int }
-	if err := json.Unmarshal([]byte(v.do("report")), &seen); err != nil || seen.Requests > 40 {
+	if err := json.Unmarshal([]byte(v.do("report")), &seen); err != nil || seen.Requests > 60 {
 		t.Errorf("%d requests were sent, %v", seen.Requests, err)
 	}
 	v.clean()

@@ -20,10 +20,14 @@ export function sameOrigin(playbackUrl: string, token: string): string {
   return location.origin + url.pathname.replace(/^.*(?=\/api\/video\/)/, '') + (token ? '?token=' + encodeURIComponent(token) : '')
 }
 
-export function Preview({ playbackUrl, authorized }: { playbackUrl: string; authorized: boolean }) {
+export function Preview({ playbackUrl, authorized, token, setToken }: {
+  playbackUrl: string
+  authorized: boolean
+  token: string // "" until somebody gave one
+  setToken: (token: string) => void
+}) {
   const [seen, setSeen] = useState<Seen>({ state: 'Loading…', metadata: [] })
   const [typed, setTyped] = useState('')
-  const [token, setToken] = useState('')
   if (authorized && !token) {
     return (
       <form onSubmit={(e) => {

@@ -16,7 +16,7 @@ import {
 import { useState } from 'react'
 import { count, moment } from '../format'
 import { arnOf, idOf } from '../here'
-import { Await, Confirm, Copy, Facts, HealthBadge, MayButton, To, Wrong } from '../parts/basics'
+import { Await, Confirm, Copy, Facts, HealthBadge, MayButton, To, useAct, Wrong } from '../parts/basics'
 import { TagsPanel } from '../parts/tags'
 import { Preview } from '../preview'
 import { href } from '../route'
@@ -56,6 +56,7 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
   const stream = useStream(arn)
   const live = stream.data ?? undefined
   const [asking, setAsking] = useState<'delete' | 'stop' | ''>('')
+  const [token, setToken] = useState('') // here, as the preview goes with each stream
   const leaveEdit = () => {
     location.hash = href('channels', id)
   }
@@ -80,7 +81,7 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
       <Grid gridDefinition={[{ colspan: { default: 12, s: 7 } }, { colspan: { default: 12, s: 5 } }]}>
         <Container header={<Header variant="h2">Live picture</Header>}>
           {live ? (
-            <Preview key={live.streamId} playbackUrl={channel.playbackUrl ?? ''} authorized={channel.authorized ?? false} />
+            <Preview key={live.streamId} playbackUrl={channel.playbackUrl ?? ''} authorized={channel.authorized ?? false} token={token} setToken={setToken} />
           ) : (
             <Box color="text-body-secondary" padding={{ vertical: 'l' }}>
               {stream.loading ? 'Asking whether the channel is live…' : 'The channel is offline. Point an encoder at one of the addresses below; the picture appears here by itself.'}
@@ -170,20 +171,9 @@ const mostMetadata = 1024 // bytes (Amazon IVS, PutMetadata)
 function Metadata({ arn, live }: { arn: string; live: boolean }) {
   const { api, notify } = useSession()
   const [text, setText] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
+  const { busy, error, go } = useAct(() => api.ivs.send(new PutMetadataCommand({ channelArn: arn, metadata: text })), () => notify('The metadata was sent.'))
   const size = new TextEncoder().encode(text).length
   const wrong = size > mostMetadata ? `It has ${size} bytes, at most ${mostMetadata} are taken.` : undefined
-  const send = () => {
-    setBusy(true)
-    api.ivs
-      .send(new PutMetadataCommand({ channelArn: arn, metadata: text }))
-      .then(() => {
-        setError(undefined)
-        notify('The metadata was sent.')
-      }, setError)
-      .finally(() => setBusy(false))
-  }
   return (
     <Container header={<Header variant="h2">Timed metadata</Header>}>
       <SpaceBetween size="s">
@@ -195,7 +185,7 @@ function Metadata({ arn, live }: { arn: string; live: boolean }) {
           on={arn}
           loading={busy}
           disabledReason={!live ? 'The channel is offline.' : !size ? 'Write a text first.' : wrong}
-          onClick={send}
+          onClick={go}
         >
           Send metadata
         </MayButton>
@@ -209,20 +199,9 @@ function AdBreak({ arn, live, configured }: { arn: string; live: boolean; config
   const { api, notify } = useSession()
   const verdict = useMay('ivs:InsertAdBreak', arn)
   const [seconds, setSeconds] = useState('30')
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
   const n = Number(seconds)
   const wrong = Number.isInteger(n) && n >= 1 && n <= 300 ? undefined : 'Give a whole number from 1 to 300.'
-  const insert = () => {
-    setBusy(true)
-    api.ivs
-      .send(new InsertAdBreakCommand({ channelArn: arn, durationSeconds: n }))
-      .then(() => {
-        setError(undefined)
-        notify('The ad break was inserted.')
-      }, setError)
-      .finally(() => setBusy(false))
-  }
+  const { busy, error, go } = useAct(() => api.ivs.send(new InsertAdBreakCommand({ channelArn: arn, durationSeconds: n })), () => notify('The ad break was inserted.'))
   if (!configured) {
     return (
       <Container header={<Header variant="h2">Ad break</Header>}>
@@ -238,7 +217,7 @@ function AdBreak({ arn, live, configured }: { arn: string; live: boolean; config
             <Input type="number" value={seconds} disabled={!verdict.allowed} onChange={({ detail }) => setSeconds(detail.value)} />
           </FormField>
         </ColumnLayout>
-        <MayButton action="ivs:InsertAdBreak" on={arn} loading={busy} disabledReason={!live ? 'The channel is offline.' : wrong} onClick={insert}>Insert ad break</MayButton>
+        <MayButton action="ivs:InsertAdBreak" on={arn} loading={busy} disabledReason={!live ? 'The channel is offline.' : wrong} onClick={go}>Insert ad break</MayButton>
         {error !== undefined && <Wrong error={error} />}
         {error === undefined && live && <Alert type="info">A break that is under way has to end before the next.</Alert>}
       </SpaceBetween>

@@ -42,6 +42,7 @@ type Verification struct {
 const (
 	maxRecordings = 100 // of a page
 	maxVerifying  = 2   // recordings that are compared at a time
+	verifyTime    = time.Hour
 	leastURL      = time.Minute
 	usualURL      = time.Hour
 	mostURL       = 7 * 24 * time.Hour
@@ -177,7 +178,10 @@ func (h *Handler) verifyRecording(x *exchange) (any, error) {
 		return nil, ivs.Errorf(ivs.Unavailable, "%d recordings are being verified, and no more are at a time: try again in a while", maxVerifying)
 	}
 	defer h.verifying.give()
-	v, err := h.Vault.Verify(x.r.Context(), r.Bucket, r.Prefix)
+	ctx, cancel := context.WithTimeout(x.r.Context(), verifyTime)
+	defer cancel()
+	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(verifyTime)) // a writer without deadlines is a test's
+	v, err := h.Vault.Verify(ctx, r.Bucket, r.Prefix)
 	if err != nil {
 		return nil, err
 	}

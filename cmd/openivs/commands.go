@@ -220,6 +220,7 @@ func (f *accessFlags) flags() map[string][]string {
 type eventFlags struct {
 	EventSink      []string `group:"event" placeholder:"WORDS" sep:"none" help:"${event_sink}"`
 	Prometheus     []string `group:"event" placeholder:"WHEN" sep:"none" help:"${prometheus}"`
+	Traces         []string `group:"event" placeholder:"URL" sep:"none" help:"${traces}"`
 	MetricsSeconds []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_seconds}"`
 	MetricsMinutes []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_minutes}"`
 	MetricsHours   []string `group:"event" placeholder:"TIME" sep:"none" help:"${metrics_hours}"`
@@ -229,7 +230,7 @@ type eventFlags struct {
 func (f *eventFlags) flags() map[string][]string {
 	return map[string][]string{
 		"event-sink": f.EventSink, "prometheus": f.Prometheus, "metrics-seconds": f.MetricsSeconds, "metrics-minutes": f.MetricsMinutes, "metrics-hours": f.MetricsHours,
-		"fault-injection": f.FaultInjection,
+		"traces": f.Traces, "fault-injection": f.FaultInjection,
 	}
 }
 

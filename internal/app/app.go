@@ -39,6 +39,7 @@ import (
 	"openivs/internal/sniff"
 	"openivs/internal/store"
 	"openivs/internal/tally"
+	"openivs/internal/tracing"
 )
 
 // How long each step of stopping may take.
@@ -80,7 +81,8 @@ type App struct {
 	recorder     *record.Recorder
 	recorded     tally.Book
 	faults       *inject.Injector
-	closing      chan struct{} // closed when the doors are
+	traces       *tracing.Tracer // nil: nothing is traced
+	closing      chan struct{}   // closed when the doors are
 	metrics      *metric.Recorder
 	playback     *playback.Server
 	web          *web
@@ -106,6 +108,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error
 		a.openDatabase,
 		a.certify,
 		a.joinViewing,
+		a.joinTraces,
 		a.joinMedia,
 		a.joinRecording,
 		a.joinEvents,

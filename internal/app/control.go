@@ -79,11 +79,11 @@ func (a *App) joinControl(ctx context.Context) error {
 		Log:      a.log,
 	}
 	a.web = &web{
-		operator: a.operatorAPI(guard),
-		metrics:  a.cloudWatch(guard),
+		operator: a.traced(a.operatorAPI(guard)),
+		metrics:  a.traced(a.cloudWatch(guard)),
 		monitor:  watched,
 		scraped:  a.cfg.Prometheus != config.PrometheusOff,
-		api:      api,
+		api:      a.traced(api),
 		away:     api.TurnAway("The server is stopping. Try again in a moment."),
 		full:     api.TurnAway("Too many large requests are being served. Try again in a moment."),
 		playback: a.playback,

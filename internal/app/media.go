@@ -48,8 +48,8 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Barred: a.viewing.barred,
 		Full:   a.full,
 	}
-	a.rtmp = &rtmp.Server{Gate: a.sessions, Log: a.log}
-	a.srt = &srt.Server{Gate: a.sessions, Log: a.log}
+	a.rtmp = &rtmp.Server{Gate: a.gate(), Log: a.log}
+	a.srt = &srt.Server{Gate: a.gate(), Log: a.log}
 	return a.sessions.Recover(ctx)
 }
 

@@ -57,6 +57,7 @@ var may = map[string][]string{
 	"internal/playback":     {"internal/hls", "internal/ivs", "internal/token"},
 	"internal/record":       {"internal/hls", "internal/ivs", "internal/media", "internal/record/proof", "internal/scte35"},
 	"internal/record/proof": {},
+	"internal/tracing":      {"internal/ingest", "internal/ivs"},
 	"internal/tally":        {"internal/hls", "internal/media"},
 	"internal/pipeline":     {"internal/hls", "internal/interleave", "internal/ivs", "internal/media", "internal/transcode"},
 
@@ -100,6 +101,7 @@ var may = map[string][]string{
 	"internal/event/eventbridge/bustest": {},
 
 	"internal/ingest/rtmp/rtmptest": {},
+	"internal/tracing/otlptest":     {},
 	"internal/media/mediatest":      {"internal/media"},
 }
 
@@ -124,6 +126,8 @@ var only = map[string][]string{
 	"github.com/nats-io/nats.go/":           {"internal/event/natsjs"},
 	"github.com/oschwald/maxminddb-golang/": {"internal/geo"},
 	"github.com/prometheus/client_golang/":  {"internal/monitor"},
+	"go.opentelemetry.io/":                  {"internal/tracing", "internal/tracing/otlptest"},
+	"google.golang.org/protobuf/":           {"internal/tracing/otlptest"},
 	"golang.org/x/sys/":                     {"internal/store", "internal/app", "internal/ingest/rtmp", "internal/transcode"},
 	"gopkg.in/yaml.v3/":                     {"internal/config"},
 	"modernc.org/sqlite/":                   {"internal/store"},

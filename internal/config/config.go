@@ -44,6 +44,7 @@ type Config struct {
 	Metrics          Metrics
 	Prometheus       string // PrometheusOff, …
 	FaultInjection   bool   // faults may be injected
+	Traces           string // URL of an OTLP receiver; "": nothing is traced
 
 	values []Value
 }

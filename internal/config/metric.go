@@ -36,6 +36,11 @@ func whatIsMeasured() []Setting {
 				return isOneOf(PrometheusOff, PrometheusOn, PrometheusChannels)(values[0])
 			},
 		},
+		{
+			Name: "traces", Default: []string{""},
+			Help: "URL of an OpenTelemetry receiver (OTLP over HTTP) that gets traces of the API and of publishers, such as http://127.0.0.1:4318; none unless set.",
+			set:  text(func(c *Config) *string { return &c.Traces }, optional(isBase)),
+		},
 		kept("metrics-seconds", "15d", "second", func(m *Metrics) *time.Duration { return &m.PerSecond }),
 		kept("metrics-minutes", "63d", "minute", func(m *Metrics) *time.Duration { return &m.PerMinute }),
 		kept("metrics-hours", "455d", "hour", func(m *Metrics) *time.Duration { return &m.PerHour }),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	gosrt "github.com/datarhei/gosrt"
 
@@ -35,7 +36,7 @@ func TestEncodersThatComeAndGoLeaveNothingBehind(t *testing.T) {
 			ways[i] = func(ctx context.Context) error { return cycle(ctx, s.At.RTMPS, ch.key) }
 		default:
 			passphrase := ch.passphrase()
-			ways[i] = func(context.Context) error { return srtCycle(s.At.SRT, ch.key, passphrase) }
+			ways[i] = func(ctx context.Context) error { return srtCycle(ctx, s.At.SRT, ch.key, passphrase) }
 		}
 	}
 	goThrough(t, ways, cycles/10)
@@ -99,13 +100,18 @@ func cycle(ctx context.Context, address, key string) error {
 	}
 }
 
-func srtCycle(address, key, passphrase string) error {
+func srtCycle(ctx context.Context, address, key, passphrase string) error {
 	c := gosrt.DefaultConfig()
 	c.StreamId, c.Passphrase = key, passphrase
 	for {
 		nc, err := gosrt.Dial("srt", strings.TrimPrefix(address, "srt://"), c)
 		if err != nil && strings.Contains(err.Error(), "("+strconv.FormatUint(uint64(gosrt.REJX_CONFLICT), 32)+")") {
-			continue
+			select {
+			case <-time.After(20 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		if err != nil {
 			return err

@@ -53,14 +53,15 @@ func TestAnApplicationSeesFaultsThatAreInjected(t *testing.T) {
 		{"starvation", func(t *testing.T) {
 			t.Helper()
 			ch, _ := live(t)
-			ch.inject("starvation", "--for", "8s")
+			ch.inject("starvation", "--for", "20s")
 			ch.tells("Starvation Start")
 			if h := ch.live().Health; h != types.StreamHealthStarving {
 				t.Errorf("GetStream says %s", h)
 			}
 			got := ch.tells("Starvation End")
-			if want := []string{"Session Created", "Stream Start", "Starvation Start", "Starvation End"}; !slices.Equal(names(got), want) {
-				t.Errorf("events %v, want %v", names(got), want)
+			// A busy machine may starve the stream once more.
+			if want := []string{"Session Created", "Stream Start", "Starvation Start", "Starvation End"}; len(got.TruncatedEvents) < len(want) || !slices.Equal(names(got)[:len(want)], want) {
+				t.Errorf("events %v, want %v first", names(got), want)
 			}
 			until(t, liveIn, "GetStream says HEALTHY", func() (bool, string) {
 				h := ch.live().Health

@@ -18,7 +18,7 @@ type injectCommand struct {
 
 // Help is for "openivs inject --help".
 func (injectCommand) Help() string {
-	return `Needs a server with fault-injection on, and all but event-delay a stream. An application sees what it would see of the real thing: the same events, states and API answers; only the server's log says that it was injected.
+	return `Needs a server with fault-injection on, and all but event-delay a stream. An application sees what it would see of the real thing: the same events, states and API answers; the server's log and the account of the session (openivs session trace) say that it was injected.
 
   openivs inject starvation --channel AbCdEfGhIjKl --for 20s    what the encoder sends is lost
   openivs inject disconnect --channel AbCdEfGhIjKl              its connection is cut

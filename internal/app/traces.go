@@ -43,13 +43,13 @@ func (a *App) traced(h http.Handler) http.Handler {
 	return a.traces.Handler(spanName, h)
 }
 
-// spanName names the span of a request, by what is in all requests of its kind: no
-// id, and nothing that a client may make up.
+// spanName names the span of a request by its operation, or what it is about: no id,
+// and few names that a client may make up.
 func spanName(r *http.Request) string {
 	path := strings.TrimPrefix(r.URL.Path, operator.Root)
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	for _, c := range first {
-		if c != '-' && (c < 'A' || c > 'z') {
+		if c != '-' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return r.Method
 		}
 	}

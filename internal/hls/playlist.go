@@ -208,13 +208,13 @@ func (w *Window) holdBack() media.Ticks {
 	if w.stream == nil {
 		return holdBack
 	}
-	others := 0
+	n := 0
 	for _, o := range w.stream.all() {
-		if o != w && !o.OnDemand {
-			others++
+		if !o.OnDemand {
+			n++
 		}
 	}
-	if others > 0 {
+	if n > 1 {
 		return holdBackFar
 	}
 	return holdBack

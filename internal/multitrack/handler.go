@@ -112,9 +112,14 @@ func (h *Handler) grant(ctx context.Context, id string, q *request) (answer, err
 	return configured(id, q, tracks, h.endpoints(ch, key)), nil
 }
 
+// channelWait is how long the database may take.
+const channelWait = 5 * time.Second
+
 // channel returns the channel of a stream key.
 func (h *Handler) channel(ctx context.Context, key ivs.Secret) (ivs.Channel, error) {
-	ch, err := h.Channel(ctx, key)
+	wait, cancel := context.WithTimeout(ctx, channelWait)
+	defer cancel()
+	ch, err := h.Channel(wait, key)
 	if ivs.CodeOf(err) == ivs.NotFound {
 		return ch, ivs.Errorf(ivs.NotFound, "no channel has this stream key: copy it again from the channel")
 	}

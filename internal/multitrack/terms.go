@@ -40,6 +40,7 @@ type Terms struct {
 	Granted []ivs.GrantedTrack // nil: its key is a plain one
 
 	pictures int64 // of the first track
+	others   int   // pictures of others since its newest
 	key      media.Ticks
 	keyed    bool
 	tracks   [MaxTracks]seen
@@ -119,10 +120,14 @@ func (t *Terms) Unit(u media.Unit) error {
 	if u.Track.ID >= min(len(t.Granted), MaxTracks) {
 		return nil // Tracks has said so
 	}
-	if first {
+	if t.others++; first {
+		t.others = 0
 		if err := t.whole(); err != nil {
 			return err
 		}
+	}
+	if t.others > silence*(len(t.Granted)-1) {
+		return end(ivs.MultitrackTrackCount, "nothing comes of track 0, and the encoder was told to send %d: start the stream again", len(t.Granted))
 	}
 	s := &t.tracks[u.Track.ID]
 	s.any, s.at = true, t.pictures

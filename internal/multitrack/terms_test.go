@@ -124,6 +124,7 @@ func TestMediaIsAsAgreed(t *testing.T) {
 		{"one picture where several are required", require, nil, scene{seconds: 60, tracks: 1, bytes: good}, ivs.MultitrackRequired, 1},
 		{"one picture of two", allow, two, scene{seconds: 60, tracks: 1, bytes: good}, ivs.MultitrackTrackCount, 2},
 		{"a track that ends", allow, two, scene{seconds: 60, tracks: 2, bytes: good, missing: [2]int{0, 20}}, ivs.MultitrackTrackCount, 31},
+		{"the first track ends", allow, two, scene{seconds: 60, tracks: 2, bytes: good, missing: [2]int{20, 0}}, ivs.MultitrackTrackCount, 31},
 		{"a little too much", allow, two, scene{seconds: 60, tracks: 2, bytes: [2]int{good[0] * 6 / 5, good[1]}}, "", 60},
 		{"too much of a track", allow, two, scene{seconds: 60, tracks: 2, bytes: [2]int{good[0], 2 * good[1]}}, ivs.MultitrackMediaProperties, 11},
 		{"keyframes elsewhere", allow, two, scene{seconds: 60, tracks: 2, bytes: good, late: 3000}, ivs.MultitrackMediaProperties, 9},

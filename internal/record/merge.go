@@ -254,6 +254,9 @@ func (s *shelf) rest(ctx context.Context) {
 	tired := !rec.idle
 	rec.idle = true
 	left := time.Until(rec.state.Ended.Add(rec.window()))
+	if len(rec.state.Owed) > 0 {
+		left = 0 // what is owed is told again before that
+	}
 	rec.mu.Unlock()
 	if tired {
 		rec.recorder.mu.Lock()

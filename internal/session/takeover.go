@@ -71,8 +71,8 @@ func (l *live) challenge(q applicant) (*publisher, error) {
 	if !silent {
 		return nil, errBusy
 	}
+	l.trace.Note("replaced", "nothing came for %v, and %s connected in its place", time.Since(l.quietSince()).Round(time.Millisecond), q.Remote)
 	if l.stop(errReplaced) {
-		l.trace.Note("replaced", "nothing came for %v, and %s connected in its place", time.Since(l.quietSince()).Round(time.Millisecond), q.Remote)
 		l.log.Info("publisher replaced", "remote", q.Remote)
 	}
 	return nil, nil

@@ -9,6 +9,7 @@ package trace
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,10 @@ const (
 
 	// maxText is how many bytes the text of an entry has.
 	maxText = 1000
+
+	// maxHidden is how many secrets are looked for: those of the session, and of
+	// who wanted to take it over last.
+	maxHidden = 16
 
 	// overhead is more than an entry has besides its text, as JSON.
 	overhead = 180
@@ -82,7 +87,8 @@ type Log struct {
 	omitted int
 	changes int
 	peers   int
-	hidden  []string
+	hidden  []string // as they came
+	longest []string // the same, the longest first, as one may be part of another
 	guests  pace
 }
 
@@ -100,11 +106,19 @@ func (l *Log) Hide(secrets ...ivs.Secret) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	known := len(l.hidden)
 	for _, s := range secrets {
-		if s != "" {
+		if s != "" && !slices.Contains(l.hidden, string(s)) {
 			l.hidden = append(l.hidden, string(s))
 		}
 	}
+	if len(l.hidden) == known {
+		return
+	}
+	if n := len(l.hidden) - maxHidden; n > 0 {
+		l.hidden = slices.Delete(l.hidden, maxHidden/2, maxHidden/2+n) // the session's own are the first
+	}
+	l.longest = slices.SortedFunc(slices.Values(l.hidden), func(a, b string) int { return len(b) - len(a) })
 	for _, list := range [...][]Entry{l.opening, l.recent} {
 		for i := range list {
 			list[i].Text = l.scrub(list[i].Text)
@@ -114,7 +128,7 @@ func (l *Log) Hide(secrets ...ivs.Secret) {
 
 // scrub replaces the secrets. The caller has mu.
 func (l *Log) scrub(s string) string {
-	for _, h := range l.hidden {
+	for _, h := range l.longest {
 		s = strings.ReplaceAll(s, h, "[secret]")
 	}
 	return s

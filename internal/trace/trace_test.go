@@ -76,6 +76,19 @@ func TestSecretsAreHiddenWheneverTheyBecomeKnown(t *testing.T) {
 	}
 }
 
+// TestASecretThatHoldsAnotherIsHiddenWhole has a key inside another, and more secrets
+// than are looked for.
+func TestASecretThatHoldsAnotherIsHiddenWhole(t *testing.T) {
+	l := trace.New("sk_inner", "v1_mac_sk_inner")
+	for i := range 100 {
+		l.Hide(ivs.Secret(fmt.Sprint("other-", i)))
+	}
+	l.Note("x", "v1_mac_sk_inner, sk_inner, other-99 and other-77")
+	if got, want := texts(l), "0 x: [secret], [secret], [secret] and other-77\n"; got != want {
+		t.Errorf("the account is %swant %s", got, want)
+	}
+}
+
 // TestAnAccountIsBounded has text that JSON makes longer, and looks for the first and
 // the last entries.
 func TestAnAccountIsBounded(t *testing.T) {

@@ -18,6 +18,9 @@ const (
 	maxSpan   = 48 * time.Hour
 )
 
+// lookAgain is how often it is looked whether what came before is stored.
+const lookAgain = 200 * time.Millisecond
+
 // A shape is what has to be alike of streams that become one recording.
 type shape struct {
 	Folders []folder    `json:"folders"` // of what has pictures; they have no names
@@ -110,15 +113,18 @@ func (r *Recorder) earlier(rec *Recording) *Recording {
 }
 
 // settle waits until it is known whether the stream goes on with the recording before
-// it, and sees to the spool. Until then its media waits in memory.
+// it, which is to be stored first, and sees to the spool. Until then its media waits
+// in memory.
 func (rec *Recording) settle(ctx context.Context) error {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
 	for waits := true; waits; {
 		rec.mu.Lock()
 		playable := rec.playable && rec.state.Failure == ""
-		known := rec.playable || rec.state.Failure != "" || !rec.ended.IsZero() ||
-			rec.queued > maxQueued/2 || len(rec.queue) > maxItems/2
+		last := rec.state.Failure != "" || !rec.ended.IsZero() || rec.queued > maxQueued/2 || len(rec.queue) > maxItems/2
+		known := rec.playable || last
 		rec.mu.Unlock()
-		if known {
+		if known && (last || rec.before == nil || rec.before.decided()) {
 			joined := rec.before != nil && rec.join(playable)
 			rec.before = nil // which has one before it, and so on
 			if joined {
@@ -128,11 +134,19 @@ func (rec *Recording) settle(ctx context.Context) error {
 		}
 		select {
 		case <-rec.toSpool:
+		case <-tick.C:
 		case <-ctx.Done():
 			waits = false
 		}
 	}
 	return rec.begin()
+}
+
+// decided reports whether all of the recording is stored, or will not be.
+func (rec *Recording) decided() bool {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.idle || rec.late || rec.state.Failure != ""
 }
 
 // join has the stream go on with the recording before it, if it may.

@@ -75,6 +75,21 @@ func (s *studio) restart(away time.Duration) {
 	}
 }
 
+// away has the bucket refuse everything for a time.
+func away(d time.Duration) func(*studio, *ivs.Session) {
+	return func(s *studio, _ *ivs.Session) {
+		from := time.Now()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fault = func(*studio, context.Context) error {
+			if time.Since(from) < d {
+				return errStatus
+			}
+			return nil
+		}
+	}
+}
+
 // TestStreamsBecomeOneRecordingIfAllIsAlike is each condition of merging, with one
 // stream that does not meet it. Streams last 20 s, the window is 60 s.
 func TestStreamsBecomeOneRecordingIfAllIsAlike(t *testing.T) {
@@ -112,17 +127,8 @@ func TestStreamsBecomeOneRecordingIfAllIsAlike(t *testing.T) {
 		{"another channel", 60, time.Second, func(_ *studio, v *ivs.Session) {
 			v.Channel.Channel.ARN = session(t, nil).Channel.Channel.ARN
 		}, false},
-		{"what came before is not stored", 60, time.Second, func(s *studio, _ *ivs.Session) {
-			away := time.Now()
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.fault = func(*studio, context.Context) error {
-				if time.Since(away) < 30*time.Second {
-					return errStatus
-				}
-				return nil
-			}
-		}, false},
+		{"what came before is not stored", 60, time.Second, away(30 * time.Second), false},
+		{"what came before is stored late", 60, time.Second, away(4 * time.Second), true},
 		{"after a restart", 60, time.Second, func(s *studio, _ *ivs.Session) { s.restart(50 * time.Second) }, true},
 		{"after a long restart", 60, time.Second, func(s *studio, _ *ivs.Session) { s.restart(65 * time.Second) }, false},
 	} {
@@ -137,7 +143,7 @@ func TestStreamsBecomeOneRecordingIfAllIsAlike(t *testing.T) {
 					})
 					s.play(t, first, length, s.renditions...)
 					second := another(first)
-					if tt.name == "what came before is not stored" {
+					if strings.HasPrefix(tt.name, "what came before") {
 						tt.change(s, &second)
 					}
 					<-time.After(tt.gap)

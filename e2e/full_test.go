@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,6 +52,7 @@ func ballast(t *testing.T, name string, mebibytes int) {
 // TestAFullDiskStopsRecordingsAndNoStream takes a small disk for the spool, fills it,
 // and makes room again.
 func TestAFullDiskStopsRecordingsAndNoStream(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
 	dir := t.TempDir()
 	spool := filepath.Join(dir, "data", "recordings")
@@ -93,11 +93,18 @@ func TestAFullDiskStopsRecordingsAndNoStream(t *testing.T) {
 	wantPlaying(t, refused)
 	enc.quit()
 
-	ballast(t, filepath.Join(spool, "more"), 64)                     // to the last byte
+	// To the last byte, again and again, as a recording that fails makes room.
+	more := 0
+	fill := func() {
+		more++
+		ballast(t, filepath.Join(spool, fmt.Sprint("ballast", more)), 64)
+	}
+	fill()
 	none := runs[types.RenditionConfigurationRenditionSelectionNone] // has nothing to write
 	for _, r := range runs {
 		if r.id != none.id {
 			until(t, liveIn, "the recording that ran has failed", func() (bool, string) {
+				fill()
 				all := names(r.session(r.id))
 				return slices.Contains(all, "Recording End Failure"), fmt.Sprint(all)
 			})
@@ -113,8 +120,12 @@ func TestAFullDiskStopsRecordingsAndNoStream(t *testing.T) {
 	if len(failed) != len(runs)-1 {
 		t.Errorf("%d recordings failed, want all that have something to write", len(failed))
 	}
-	for _, name := range []string{"ballast", "more"} {
-		if err := os.Remove(filepath.Join(spool, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	weights, err := filepath.Glob(filepath.Join(spool, "ballast*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range weights {
+		if err := os.Remove(name); err != nil {
 			t.Fatal(err)
 		}
 	}

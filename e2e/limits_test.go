@@ -63,9 +63,9 @@ func TestWithoutFFmpegStreamsArePassedOn(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--transcode", "on", "--ffmpeg", "no-such-ffmpeg", "--prometheus", "on")
 	ch := s.channel(t, func(in *ivs.CreateChannelInput) { in.Type = types.ChannelTypeStandardChannelType })
-	stream(t, encode(t, small, voice), ch.rtmp())
+	stream(t, encode(t, picture{width: 640, height: 360, fps: 30, profile: "main", kbps: 500}, voice), ch.rtmp())
 	ch.live()
-	if v := variantsOf(t, ch.playback); len(v) != 1 || v[0].size != "320x180" {
+	if v := variantsOf(t, ch.playback); len(v) != 1 || v[0].size != "640x360" {
 		t.Errorf("renditions %+v, want the source", v)
 	}
 	log, err := os.ReadFile(s.Log)

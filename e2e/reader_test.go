@@ -112,7 +112,7 @@ func TestAStrictReaderFindsNothing(t *testing.T) {
 // and what each of them reports of the others.
 func TestAStrictReaderFindsNothingInALadder(t *testing.T) {
 	t.Parallel()
-	watch := 20 * time.Second
+	watch := 30 * time.Second
 	if *soak {
 		watch = 4 * time.Minute
 	}

@@ -19,7 +19,7 @@ const (
 	retry = 100 * time.Millisecond
 	// reportsEvery is how many reloads pass between two looks at what a
 	// playlist reports of other renditions.
-	reportsEvery = 10
+	reportsEvery = 5
 )
 
 // A Packet is a coded picture or audio frame. Times are in seconds.

@@ -111,12 +111,8 @@ func TestAStrictReaderFindsNothing(t *testing.T) {
 // TestAStrictReaderFindsNothingInALadder watches all renditions of a stream at once,
 // and what each of them reports of the others.
 func TestAStrictReaderFindsNothingInALadder(t *testing.T) {
-	t.Parallel()
-	watch := 30 * time.Second
-	if *soak {
-		watch = 4 * time.Minute
-	}
-	found := strictly(t, serve(t, "--transcode", "on"), mp4Low, watch, func(in *ivs.CreateChannelInput) {
+	onlySoak(t)
+	found := strictly(t, serve(t, "--transcode", "on"), mp4Low, 4*time.Minute, func(in *ivs.CreateChannelInput) {
 		in.Type = types.ChannelTypeStandardChannelType
 	})
 	if found.Renditions != 2 || found.Reported == 0 {

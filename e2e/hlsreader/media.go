@@ -338,7 +338,7 @@ func (h *history) tryLimits(p *Playlist) {
 }
 
 // tryReports checks what this rendition says of the others: no less than they
-// said before, no more than they say afterwards.
+// said before but for one part, no more than they say afterwards.
 func (h *history) tryReports() {
 	if !h.w.Parts || len(h.others) == 0 {
 		return
@@ -369,21 +369,31 @@ func (h *history) tryReports() {
 	}
 }
 
-// within reports whether a rendition report lies between two states.
+// within reports whether a rendition report lies between two states. It may lack the
+// newest part: a playlist is written once for each part of its own rendition, and that
+// of another may come a moment later.
 func within(before *Playlist, r Report, after *Playlist) bool {
-	place := func(msn int64, part int64) float64 { return float64(msn)*1e4 + float64(part) }
-	newest := func(p *Playlist) float64 {
-		msn, part := p.Edge()
-		if part > 0 {
-			return place(msn, int64(part-1))
-		}
-		if n := len(p.Segments); n > 0 {
-			return place(msn-1, int64(len(p.Segments[n-1].Parts)-1))
-		}
-		return 0
-	}
 	at := place(r.MSN, r.Part)
-	return newest(before) <= at && at <= newest(after)
+	return newest(before, 1) <= at && at <= newest(after, 0)
+}
+
+func place(msn, part int64) float64 { return float64(msn)*1e4 + float64(part) }
+
+// newest is the place of the newest part, or one that is so many parts before it; 0 if
+// there is none.
+func newest(p *Playlist, before int) float64 {
+	msn, n := p.Edge()
+	for i := len(p.Segments); before >= n; {
+		before -= n
+		if i--; i < 0 {
+			return 0
+		}
+		msn, n = msn-1, len(p.Segments[i].Parts)
+		if n == 0 {
+			return 0 // its parts are not listed any more
+		}
+	}
+	return place(msn, int64(n-1-before))
 }
 
 // glance reads a playlist as it is now.

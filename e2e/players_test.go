@@ -228,6 +228,7 @@ func TestPlayersPlay(t *testing.T) {
 				g.cues = len(messages)
 			}
 			tab.until(playedIn, g)
+			tab.catchUp(p, g)
 			p.judge(t, tab.seen(), use())
 			ch.stop()
 			tab.until(overIn, goal{ended: true})
@@ -271,6 +272,16 @@ func TestHlsIsCloseToLive(t *testing.T) {
 	t.Logf("behind live: %.2f", behind)
 	if half := behind[joins/2]; half > closeBy && !use() {
 		t.Errorf("half of the viewers are more than %.2f s behind live, want %.1f s", half, closeBy)
+	}
+}
+
+// catchUp waits while a player comes closer to the end of the stream, for as long as it
+// takes to gain the segment that it began further behind at most.
+func (p tab) catchUp(s showing, g goal) {
+	p.t.Helper()
+	for most := 2 * g.seconds; s.behind() > 0 && p.seen().Late.P50 > s.behind() && g.seconds < most; {
+		g.seconds += playFor / 2
+		p.until(playedIn, g)
 	}
 }
 

@@ -136,10 +136,14 @@ func TestThePageOfAChannelPlays(t *testing.T) {
 }
 
 // How long everybody is without a server in a restart, and then the server without
-// its encoder: longer than players in low latency have media for.
+// its encoder: longer than players in low latency have media for. Where a playlist has
+// stood still for longer than it lists and a target duration, hls.js 1.7.4 looks for
+// where it was in the next one, and if that is a new stream it stands still for good.
+// So what is listed before is longer than anybody is away.
 const (
 	serverAway  = 2 * time.Second
 	encoderAway = 2 * time.Second
+	listed      = 7 // segments
 )
 
 // TestPlayersGoOnAfterARestart has players watch, one at a time, while the server goes
@@ -160,6 +164,7 @@ func TestPlayersGoOnAfterARestart(t *testing.T) {
 			tab := b.open(t, p.player, ch.playback, nil)
 			tab.until(playedIn, goal{seconds: 4})
 			for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+				ch.lists(listed)
 				before := tab.seen()
 				s.restart(signal)
 				encoder.left(overIn)

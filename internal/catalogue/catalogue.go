@@ -56,9 +56,12 @@ type Catalogue struct {
 	Events Events // required
 }
 
-// lookAhead is how many events of a channel are looked at for the end of a
-// recording: those of others that began meanwhile come between.
-const lookAhead = 16
+// The end of a recording is looked for among later events of its channel: those of
+// others that began meanwhile come between.
+const (
+	lookAhead  = 64 // events that are read at a time
+	mostAheads = 64 // such reads, after which it is taken for one that runs
+)
 
 // List returns at most limit recordings that began before one, the newest first:
 // of a channel, or of all if channel is "". before is an ID; 0: begin with the
@@ -114,31 +117,43 @@ func (c Catalogue) recording(ctx context.Context, begun ivs.Event) (Recording, e
 		r.State, r.Reason, r.Ended = Failed, d.Reason, begun.At
 		return r, nil
 	}
-	after, err := c.Events.RecordingEventsAfter(ctx, begun.Channel.String(), begun.Position, lookAhead)
-	if err != nil {
-		return r, err
-	}
-	for _, ev := range after {
-		e, err := detail(ev)
+	position := begun.Position
+	for range mostAheads {
+		after, err := c.Events.RecordingEventsAfter(ctx, begun.Channel.String(), position, lookAhead)
 		if err != nil {
 			return r, err
 		}
-		if e.ID != d.ID || e.Prefix != d.Prefix {
-			continue
+		for _, ev := range after {
+			if over, err := r.hears(ev, d); over || err != nil {
+				return r, err
+			}
+			position = ev.Position
 		}
-		r.StreamIDs = e.StreamIDs
-		switch ev.Name {
-		case ivs.RecordingEnd:
-			r.State = Ended
-		case ivs.RecordingEndFailure:
-			r.State, r.Reason = Failed, e.Reason
-		default:
-			continue
+		if len(after) < lookAhead {
+			break
 		}
-		r.Ended, r.Length = ev.At, time.Duration(e.Length)*time.Millisecond
-		break
 	}
 	return r, nil
+}
+
+// hears takes in a later event, and reports whether it ends the recording that began
+// with a detail.
+func (r *Recording) hears(ev ivs.Event, began ivs.RecordingDetail) (over bool, err error) {
+	e, err := detail(ev)
+	if err != nil || e.ID != began.ID || e.Prefix != began.Prefix {
+		return false, err
+	}
+	r.StreamIDs = e.StreamIDs
+	switch ev.Name {
+	case ivs.RecordingEnd:
+		r.State = Ended
+	case ivs.RecordingEndFailure:
+		r.State, r.Reason = Failed, e.Reason
+	default:
+		return false, nil
+	}
+	r.Ended, r.Length = ev.At, time.Duration(e.Length)*time.Millisecond
+	return true, nil
 }
 
 func detail(ev ivs.Event) (d ivs.RecordingDetail, err error) {

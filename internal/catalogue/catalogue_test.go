@@ -115,3 +115,16 @@ func TestRecordingsAreWhatTheirEventsTell(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEndOfARecordingMayBeFarAway(t *testing.T) {
+	var l log
+	l.tell(t, "one", ivs.RecordingStart, "long")
+	for i := range 300 {
+		l.tell(t, "one", ivs.RecordingStart, fmt.Sprint("short", i))
+		l.tell(t, "one", ivs.RecordingEnd, fmt.Sprint("short", i))
+	}
+	l.tell(t, "one", ivs.RecordingEnd, "long")
+	if r, err := (catalogue.Catalogue{Events: l}).Get(t.Context(), 1); err != nil || r.State != catalogue.Ended || r.Prefix != "ivs/v1/long" {
+		t.Errorf("Get(1) = %+v, %v", r, err)
+	}
+}

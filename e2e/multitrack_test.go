@@ -249,8 +249,9 @@ func TestTracksAreRenditions(t *testing.T) {
 // encoder that has nothing else.
 func TestTracksOfHEVCAreRenditions(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
-	ch := s.channel(t, multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionHd))
+	v := directory(t)
+	s := v.server
+	ch := s.channel(t, recordedTo(v.conf), multitrack(types.MultitrackPolicyAllow, types.MultitrackMaximumResolutionHd))
 	c := goLive(t, s, ch.key, 640, 360, 30, "h265")
 	if len(c.Encoders) != 2 || !strings.Contains(c.Encoders[0].Type, "hevc") {
 		t.Fatalf("told to send %+v, want two tracks of HEVC", c.Encoders)
@@ -302,7 +303,14 @@ func TestTracksOfHEVCAreRenditions(t *testing.T) {
 	if err := pub.Unpublish(ch.key); err != nil {
 		t.Error(err)
 	}
-	ch.over(id)
+	ch.recorded(id)
+	dir := v.recording(t, ch)
+	if err := verify(t, dir); err != nil {
+		t.Error(err)
+	}
+	if thumb := ffprobe(t, filepath.Join(dir, "media/thumbnails/thumb0.jpg")).Streams[0]; thumb.Width != int64(rungs[0].width) {
+		t.Errorf("a thumbnail is %d pixels wide, want %d", thumb.Width, rungs[0].width)
+	}
 }
 
 // TestTracksThatWereNotAgreed publishes what channels and configurations do not

@@ -289,7 +289,7 @@ func (p *Pipeline) carry(u media.Unit) error {
 	if err := write(u); err != nil {
 		return err
 	}
-	if u.Key && u.Track.Codec == media.H264 && u.Track.ID == 0 { // images are made of nothing else
+	if u.Key && u.Track.Kind == media.Video && u.Track.ID == 0 {
 		p.record.Picture(u)
 	}
 	if p.listened != nil && p.listened.Window.Wanted() && u.Track != nil {

@@ -122,9 +122,9 @@ func soundArgs(rates []int64) []string {
 
 // thumbnailArgs is the command line of the child that makes one JPEG of one
 // keyframe, of a size, or of the picture's own if width is 0.
-func thumbnailArgs(width, height int) []string {
+func thumbnailArgs(format string, width, height int) []string {
 	args := append(isolation(), "-threads", "1", "-skip_frame", "nokey", "-probesize", "32", "-analyzeduration", "0",
-		"-f", "flv", "-i", "pipe:0", "-map", "0:v:0", "-frames:v", "1")
+		"-f", format, "-i", "pipe:0", "-map", "0:v:0", "-frames:v", "1")
 	if width > 0 {
 		args = append(args, "-vf", fmt.Sprintf("scale=%d:%d:flags=bicubic,setsar=1", width, height))
 	}

@@ -22,8 +22,8 @@ func TestArguments(t *testing.T) {
 	l = LadderOf(ivs.AdvancedSD, Constrained, in)
 	say("ADVANCED_SD, constrained, of 720p29.97", videoArgs(l.Rungs, l.KeyEvery))
 	say("its audio", soundArgs(l.Sounds()))
-	say("thumbnail", thumbnailArgs(0, 0))
-	say("thumbnail of 640x360", thumbnailArgs(640, 360))
+	say("thumbnail", thumbnailArgs("flv", 0, 0))
+	say("thumbnail of 640x360", thumbnailArgs("flv", 640, 360))
 	want, err := os.ReadFile("testdata/args.txt")
 	if err != nil {
 		t.Fatal(err)

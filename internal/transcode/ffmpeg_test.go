@@ -2,7 +2,9 @@ package transcode_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"image/jpeg"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -128,5 +130,48 @@ func TestThumbnailIsAJPEGOfTheKeyframe(t *testing.T) {
 	}
 	if _, err := transcode.Thumbnail(t.Context(), "ffmpeg", clip.Picture(1), 0, 0); err == nil {
 		t.Error("an image of what is no keyframe")
+	}
+}
+
+// TestThumbnailOfHEVC makes one of what libx265 encodes, as it comes in a container.
+func TestThumbnailOfHEVC(t *testing.T) {
+	stream, err := exec.CommandContext(t.Context(), "ffmpeg", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=192x108:rate=1",
+		"-frames:v", "1", "-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p", "-f", "hevc", "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := media.Unit{Key: true, Track: &media.Track{Kind: media.Video, Codec: media.HEVC}}
+	head, arrays := make([]byte, 22), []byte{}
+	n := byte(0)
+	for nal := range bytes.SplitSeq(stream, []byte{0, 0, 1}) {
+		if nal = bytes.TrimRight(nal, "\x00"); len(nal) == 0 {
+			continue
+		}
+		if kind := nal[0] >> 1 & 0x3f; kind >= 32 && kind <= 34 { // VPS, SPS and PPS
+			arrays = append(append(arrays, kind, 0, 1, 0, byte(len(nal))), nal...)
+			n++
+			continue
+		}
+		u.Data = append(binary.BigEndian.AppendUint32(u.Data, uint32(len(nal))), nal...)
+	}
+	u.Track.Config = append(append(head, n), arrays...)
+	b, err := transcode.Thumbnail(t.Context(), "ffmpeg", u, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := image.Bounds().Size(); got.X != 192 || got.Y != 108 {
+		t.Errorf("an image of %v, want 192x108", got)
+	}
+	for n := range u.Track.Config { // cut off anywhere: an error, or an image all the same
+		short := *u.Track
+		short.Config = short.Config[:n]
+		u := media.Unit{Key: true, Track: &short}
+		if _, err := transcode.Thumbnail(t.Context(), "", u, 0, 0); err == nil {
+			t.Errorf("an image of a header of %d bytes", n)
+		}
 	}
 }

@@ -91,7 +91,7 @@ func multiply(b *testing.B, db *sql.DB, n int) {
 		JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS nr FROM channels) c ON c.nr = i % $2`, n-1, benchChannels)
 	mustExec(b, db, `INSERT INTO sessions SELECT m.id, m.channel, m.stream_id, s.created_us + m.i, s.started_us + m.i,
 		s.last_media_us + m.i, s.ingest_ended_us + m.i, s.ended_us + m.i, s.has_error, s.protocol, s.reason, s.snapshot,
-		s.recording, s.ingest FROM many m CROSS JOIN (SELECT * FROM sessions) s ORDER BY m.id`)
+		s.recording, s.ingest, s.causes FROM many m CROSS JOIN (SELECT * FROM sessions) s ORDER BY m.id`)
 	mustExec(b, db, `INSERT INTO events SELECT e.id + 3 * m.i, m.id, m.channel, e.seq + 3 * m.i, e.event_id, e.channel_arn,
 		e.channel_name, m.stream_id, e.type, e.name, e.code, e.detail, e.at_us
 		FROM many m CROSS JOIN (SELECT * FROM events) e ORDER BY m.i, e.id`)

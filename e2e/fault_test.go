@@ -243,6 +243,7 @@ func (v vault) suffers(t *testing.T, c clip, road *badRoad, reason string, empty
 // TestAnotherCodecIsAnotherRecording has an encoder come back within the window
 // without its sound.
 func TestAnotherCodecIsAnotherRecording(t *testing.T) {
+	onlySoak(t)
 	t.Parallel()
 	v := directory(t)
 	ch := v.server.channel(t, recordedTo(v.server.recording(t, bucketName, func(in *ivs.CreateRecordingConfigurationInput) {

@@ -134,6 +134,7 @@ func TestClientsReadTheMetrics(t *testing.T) {
 		"Debian's aws":   commandLine(t, s),
 	}
 	ask := clients["JavaScript"]
+	<-time.After(loops * clipSeconds * time.Second)
 	var from time.Time
 	until(t, 2*time.Minute, "enough was measured", func() (bool, string) {
 		r := ask(asked(ch, time.Now().Add(-5*time.Minute), time.Now(), 1, map[string]string{"IngestVideoBitrate": "Average"}))

@@ -127,15 +127,14 @@ func until(t *testing.T, limit time.Duration, what string, ask func() (ok bool, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	again := time.NewTicker(lookAgain)
-	defer again.Stop()
 	for {
+		asked := time.Now()
 		ok, detail := ask()
 		if ok {
 			return
 		}
 		select {
-		case <-again.C:
+		case <-time.After(max(lookAgain, time.Since(asked))): // what takes long is not asked all the time
 		case <-ctx.Done():
 			t.Fatalf("waited %v until %s: %s", limit, what, detail)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"openivs/internal/ivs"
 	"openivs/internal/multitrack"
+	"openivs/internal/rate"
 )
 
 // clientKeys are the stream keys that carry a client configuration.
@@ -27,6 +28,7 @@ func (a *App) clientConfigurations() http.Handler {
 		Secure:     a.where.RTMPS,
 		PlainFirst: a.own != nil,
 		Name:       a.cfg.Region + ": " + a.cfg.PublicHost,
+		Asks:       &rate.Bucket{Limit: multitrack.Often},
 		Log:        a.log,
 	}
 }

@@ -49,7 +49,7 @@ var may = map[string][]string{
 	"internal/ingest/rtmp":  {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media", "internal/trace"},
 	"internal/ingest/srt":   {"internal/ingest", "internal/ingest/codec", "internal/ivs", "internal/limit", "internal/media", "internal/mpegts", "internal/trace"},
 	"internal/health":       {"internal/ivs", "internal/media"},
-	"internal/multitrack":   {"internal/ivs", "internal/media"},
+	"internal/multitrack":   {"internal/ivs", "internal/media", "internal/rate"},
 	"internal/session":      {"internal/health", "internal/ingest", "internal/ivs", "internal/media", "internal/multitrack", "internal/trace"},
 	"internal/transcode":    {"internal/ivs", "internal/media"},
 	"internal/interleave":   {"internal/media"},

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"openivs/internal/ivs"
+	"openivs/internal/rate"
 )
 
 // Where encoders ask (Amazon IVS Broadcast Software Integration).
@@ -28,6 +29,10 @@ const (
 	bodyTimeout = 10 * time.Second
 )
 
+// Often is how often all encoders together may ask for a configuration: each does
+// once before it goes live, and whoever tries out stream keys does all the time.
+var Often = rate.Limit{PerSecond: 50, Burst: 200}
+
 // A Handler answers encoders that ask how to encode and where to. The stream key
 // is all that they show. Set the fields before the first request and leave them
 // alone afterwards.
@@ -37,9 +42,10 @@ type Handler struct {
 	// Channel returns the channel that a stream key opens, or ivs.NotFound.
 	Channel func(ctx context.Context, key ivs.Secret) (ivs.Channel, error)
 
-	Plain, Secure string // where RTMP and RTMPS are taken, such as rtmp://host/app
-	PlainFirst    bool   // encoders cannot be expected to trust the certificate
-	Name          string // of the place, for people
+	Plain, Secure string       // where RTMP and RTMPS are taken, such as rtmp://host/app
+	PlainFirst    bool         // encoders cannot be expected to trust the certificate
+	Name          string       // of the place, for people
+	Asks          *rate.Bucket // of Often
 	Log           *slog.Logger
 }
 
@@ -64,6 +70,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // configure answers GetClientConfiguration. Clients read of most failures in the
 // body of a 200.
 func (h *Handler) configure(w http.ResponseWriter, r *http.Request) {
+	if !h.Asks.Take() {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many encoders ask at the same time, try again in a few seconds", http.StatusTooManyRequests)
+		return
+	}
 	// A writer that knows no deadlines is a test's.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

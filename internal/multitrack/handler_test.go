@@ -11,10 +11,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"openivs/internal/ivs"
 	"openivs/internal/multitrack"
+	"openivs/internal/rate"
 )
 
 // doors answers for one channel.
@@ -28,7 +30,7 @@ func doors(ch ivs.Channel, err error) *multitrack.Handler {
 			return ch, err
 		},
 		Plain: "rtmp://host:1935/app", Secure: "rtmps://host:443/app", Name: "us-east-1: host",
-		Log: slog.New(slog.DiscardHandler),
+		Asks: &rate.Bucket{Limit: multitrack.Often}, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -77,6 +79,26 @@ func sent(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestWhoTriesOutKeysIsHeldBack asks far more often than encoders do.
+func TestWhoTriesOutKeysIsHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := doors(taking("HD"), nil)
+		body := sent(t, "obs-30.json")
+		for range multitrack.Often.Burst {
+			if code, _ := ask(t, h, body); code != http.StatusOK {
+				t.Fatalf("an encoder of many is answered %d", code)
+			}
+		}
+		if code, _ := ask(t, h, body); code != http.StatusTooManyRequests {
+			t.Errorf("one too many is answered %d", code)
+		}
+		<-time.After(time.Second)
+		if code, _ := ask(t, h, body); code != http.StatusOK {
+			t.Errorf("a second later an encoder is answered %d", code)
+		}
+	})
 }
 
 // TestEncodersAreToldHowToEncode sends what encoders in the field send.

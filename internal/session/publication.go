@@ -191,7 +191,7 @@ func (l *live) write(u media.Unit) error {
 		if u.Track.ID != 0 {
 			break
 		}
-		l.position, l.pictured = u.DTS, u.At
+		l.position, l.step, l.pictured = u.DTS, u.DTS-l.position, u.At
 		if l.adBreak.ID != "" && !u.At.Before(l.adBreak.Start) {
 			if err := l.mark(u); err != nil {
 				return l.fail(err)

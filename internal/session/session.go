@@ -61,6 +61,7 @@ type live struct {
 
 	feed     sync.Mutex       // held while a unit is written; after it, pipe is none
 	position media.Ticks      // of the newest picture; guarded by feed
+	step     media.Ticks      // to it from the one before; guarded by feed
 	pictured time.Time        // when it came; zero: there was none; guarded by feed
 	terms    multitrack.Terms // of its pictures; what came is guarded by feed
 	sounded  media.Ticks      // of the newest audio; guarded by feed

@@ -27,6 +27,10 @@ const (
 	// behind it: that of 60 pictures a second.
 	leastStep = media.Clock / 60
 
+	// smallGap is a pause that is none: the pictures go on as evenly as before, so
+	// that a segment ends where its last picture was expected to.
+	smallGap = media.Clock / 4
+
 	maxReports = 2 * 100 // takeovers, and failures beside them, that wait to be stored
 )
 
@@ -215,11 +219,15 @@ func alike(a, b *media.Track) bool {
 }
 
 // follow fits the publisher's clock and tracks to what came before it: its first
-// picture is shown as much later than the last as it came. The caller has feed.
+// picture is shown as much later than the last as it came, or at once if that is as
+// good as nothing. The caller has feed.
 func (p *publisher) follow(first media.Unit, current, tracks []*media.Track) {
 	l := p.live
 	if !l.pictured.IsZero() {
 		gap := media.TicksOf(min(max(first.At.Sub(l.pictured), 0), maxTakeoverGap))
+		if gap < smallGap && l.step > 0 && l.step < smallGap {
+			gap = l.step
+		}
 		p.offset = l.position + max(gap, leastStep) - first.DTS
 	}
 	p.alias = nil

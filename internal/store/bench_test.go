@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,6 +62,28 @@ func life(b *testing.B, db *store.DB, channel ivs.ARN) error {
 	}
 	s.Ended = noon()
 	return db.SaveSession(b.Context(), s, change(s, ivs.SessionEnded, noon()), change(s, ivs.StreamEnd, noon()))
+}
+
+// BenchmarkLivesAtOnce is what a session costs to write while 15 others are written: on
+// the disk that TMPDIR is on, whose commits they share.
+func BenchmarkLivesAtOnce(b *testing.B) {
+	const atOnce = 16
+	db := open(b, sqliteEngine().url(b))
+	var channels [atOnce]ivs.ARN
+	for i := range channels {
+		channels[i] = plain(b, db).ARN
+	}
+	var next atomic.Int64
+	b.SetParallelism(atOnce / runtime.GOMAXPROCS(0))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		channel := channels[next.Add(1)-1]
+		for pb.Next() {
+			if err := life(b, db, channel); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }
 
 // manySessions makes a database of n ended sessions on benchChannels channels,

@@ -14,6 +14,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"openivs/internal/lock"
+	"openivs/internal/store/groupcommit"
 )
 
 // sqliteReaders is how many statements may read at once beside the one writer.
@@ -99,6 +100,7 @@ func (db *DB) openSQLite(ctx context.Context, path string, m Mode) error {
 	if m == Reader {
 		return nil
 	}
+	db.group = groupcommit.New(db.once)
 	read, err := openSQLitePool(ctx, path, Reader, sqliteReaders)
 	if err != nil {
 		return errors.Join(err, write.close())

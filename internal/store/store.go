@@ -20,6 +20,7 @@ import (
 
 	"openivs/internal/ivs"
 	"openivs/internal/seal"
+	"openivs/internal/store/groupcommit"
 	"openivs/internal/store/schema"
 )
 
@@ -65,6 +66,7 @@ type DB struct {
 	away   atomic.Bool
 	access accessCache
 	bell   bell
+	group  *groupcommit.Queue[*sql.Tx] // nil: the engine takes many writers at a time
 }
 
 // An engine is what differs between the databases.
@@ -262,10 +264,15 @@ const (
 )
 
 // tx runs f in a transaction and commits it if f returns nil. Where another
-// transaction was in the way it runs f again, so f must start anew each time.
+// transaction was in the way it runs f again, so f must start anew each time. It may
+// share the transaction with others that wait.
 func (db *DB) tx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	run := db.once
+	if db.group != nil {
+		run = db.group.Do
+	}
 	for try := 0; ; try++ {
-		err := db.once(ctx, f)
+		err := run(ctx, f)
 		if err == nil || try == maxTries || db.engine.fault(err) != faultBusy {
 			return err
 		}

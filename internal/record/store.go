@@ -45,8 +45,9 @@ type shelf struct {
 	stored    int // Inits, Files and Thumbs
 	dirty     bool
 	refreshed time.Time
-	refused   bool // for good: nothing more is put
-	closed    bool // playlists have their end
+	refused   bool              // for good: nothing more is put
+	closed    bool              // playlists have their end
+	masters   map[string][]byte // as they are in the bucket, by name
 }
 
 // store brings what is in the spool to the bucket, and says who has to know. It
@@ -387,8 +388,23 @@ func (s *shelf) putPlaylists(ctx context.Context) bool {
 		}
 		l.dirty = false
 	}
-	return s.putBytes(ctx, proof.MediaDir+"/"+masterName, master(s.order, proof.PlaylistName)) &&
-		s.putBytes(ctx, proof.MediaDir+"/"+rangesName, master(s.order, proof.PieceListName))
+	return s.putMaster(ctx, masterName, master(s.order, proof.PlaylistName)) &&
+		s.putMaster(ctx, rangesName, master(s.order, proof.PieceListName))
+}
+
+// putMaster puts a multivariant playlist, unless it is there as it is.
+func (s *shelf) putMaster(ctx context.Context, name string, b []byte) bool {
+	if bytes.Equal(b, s.masters[name]) {
+		return true
+	}
+	if !s.putBytes(ctx, proof.MediaDir+"/"+name, b) {
+		return false
+	}
+	if s.masters == nil {
+		s.masters = make(map[string][]byte)
+	}
+	s.masters[name] = b
+	return true
 }
 
 // finish stores what says that the recording is over.

@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 const (
@@ -29,7 +30,13 @@ const (
 // directory above it must exist.
 type Bucket struct {
 	Dir string // required
+
+	mu    sync.Mutex
+	known map[string]bool // directories that the disk knows of
 }
+
+// maxKnown is how many directories are remembered.
+const maxKnown = 256
 
 // Put stores a file, flushed to the disk.
 func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
@@ -80,7 +87,7 @@ func (b *Bucket) move(ctx context.Context, key string, f *os.File) (moved bool, 
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	dir := path.Dir(key)
-	if err := makeAll(root, dir); err != nil {
+	if err := b.makeAll(root, dir); err != nil {
 		return false, err
 	}
 	inside, err := root.Stat(dir)
@@ -129,7 +136,7 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size i
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	dir := path.Dir(key)
-	if err := makeAll(root, dir); err != nil {
+	if err := b.makeAll(root, dir); err != nil {
 		return err
 	}
 	part := path.Join(dir, ".part-"+rand.Text())
@@ -176,6 +183,25 @@ func checkKey(key string) error {
 			return fmt.Errorf("%.40q cannot be part of a key", name)
 		}
 	}
+	return nil
+}
+
+// makeAll is makeAll for a directory of the bucket, which the disk is told of once.
+func (b *Bucket) makeAll(root *os.Root, dir string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known[dir] {
+		if info, err := root.Stat(dir); err == nil && info.IsDir() {
+			return nil
+		}
+	}
+	if err := makeAll(root, dir); err != nil {
+		return err
+	}
+	if b.known == nil || len(b.known) >= maxKnown {
+		b.known = make(map[string]bool)
+	}
+	b.known[dir] = true
 	return nil
 }
 

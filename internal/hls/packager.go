@@ -25,6 +25,8 @@ const (
 	// maxHeldData is how many units of data wait for the pictures they come with.
 	// When there are more, the oldest are dropped.
 	maxHeldData = 64
+	// madeWait is how long pictures wait for audio that somebody makes.
+	madeWait = 2 * media.Clock
 	// maxReorder is the most that a picture may be shown after its decoding.
 	maxReorder = 2 * media.Clock
 )
@@ -42,6 +44,7 @@ type Packager struct {
 	Target  time.Duration // segments end with the first keyframe after this; 0: 2 s
 	Plan    *Plan         // shared by the renditions of a stream; nil: there is one rendition
 	Follows bool          // it cuts where the packager does that has the same Plan
+	Made    bool          // audio and pictures are made by others, who may stop for a moment
 
 	timeline int64        // that runs now
 	next     int64        // that begins with the next picture, if it is told
@@ -124,6 +127,9 @@ func (p *Packager) writeVideo(u media.Unit) error {
 	}
 	if p.segments == nil {
 		p.segments = p.cutter()
+		if p.Made {
+			p.queue.Patience = madeWait
+		}
 	}
 	if changed || jump {
 		if err := p.breakAt(u.DTS); err != nil {

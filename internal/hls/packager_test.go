@@ -316,6 +316,43 @@ func TestTracksThatChange(t *testing.T) {
 	}
 }
 
+// TestAudioThatIsMadeMayStopForAMoment has the audio of a second and a half come at
+// once, behind its pictures: where somebody makes it that is no end of it.
+func TestAudioThatIsMadeMayStopForAMoment(t *testing.T) {
+	clip := mediatest.Plain(t)
+	stalled := func(yield func(media.Unit) bool) {
+		var held []media.Unit
+		for u := range clip.Units(12 * time.Second) {
+			at := u.DTS.Duration()
+			if u.Track.Kind == media.Audio && at > 5*time.Second && at < 6500*time.Millisecond {
+				held = append(held, u)
+				continue
+			}
+			if at >= 6500*time.Millisecond {
+				for _, h := range held {
+					if !yield(h) {
+						return
+					}
+				}
+				held = nil
+			}
+			if !yield(u) {
+				return
+			}
+		}
+	}
+	for _, made := range []bool{true, false} {
+		p := newPublisher(t)
+		p.packager.Made = made
+		p.write(stalled)
+		p.close(true)
+		breaks := slices.ContainsFunc(p.reader.entries, func(e entry) bool { return e.discontinuity })
+		if breaks == made {
+			t.Errorf("made %t: discontinuities %t", made, breaks)
+		}
+	}
+}
+
 func TestPicturesAlonePlay(t *testing.T) {
 	p := newPublisher(t)
 	p.write(mediatest.Only(media.Video, mediatest.Plain(t).Units(9*time.Second)))

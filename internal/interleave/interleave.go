@@ -24,6 +24,10 @@ const (
 // shown after the audio's middle. So when a picture comes out, all of the audio
 // that is heard before it has come out, and none of the other. Its zero value is ready.
 type Interleaver struct {
+	// Patience is how long pictures wait for audio that was never late, at least:
+	// more than usual where others make it, who may stop for a moment.
+	Patience media.Ticks
+
 	video, audio Queue
 	pictures     int64       // bytes in video
 	newest       media.Ticks // DTS of the newest picture put in
@@ -102,14 +106,18 @@ func (q *Interleaver) Video() *Queue { return &q.video }
 func (q *Interleaver) Audio() *Queue { return &q.audio }
 
 // Restart returns an Interleaver of another timeline of the same encoder.
-func (q *Interleaver) Restart() Interleaver { return Interleaver{absent: q.absent, late: q.late} }
+func (q *Interleaver) Restart() Interleaver {
+	return Interleaver{Patience: q.Patience, absent: q.absent, late: q.late}
+}
 
 // Blank returns an Interleaver without the pictures.
-func (q *Interleaver) Blank() Interleaver { return Interleaver{absent: q.absent, audio: q.audio} }
+func (q *Interleaver) Blank() Interleaver {
+	return Interleaver{Patience: q.Patience, absent: q.absent, audio: q.audio}
+}
 
 // waiting reports whether a picture has to wait for audio.
 func (q *Interleaver) waiting(v *media.Unit) bool {
-	hold := min(max(minHold, 2*q.late), maxHold)
+	hold := max(q.Patience, min(max(minHold, 2*q.late), maxHold))
 	if !q.absent && q.newest-v.DTS < hold && q.video.Len() <= MaxPictures && q.pictures <= maxBytes {
 		return true
 	}

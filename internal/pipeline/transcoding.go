@@ -157,7 +157,7 @@ func indexOf(rates []int64, rate int64) int {
 
 func (l *ladder) rendition(p *Pipeline, name string, audio int) *rendition {
 	w := p.packager.Window.Sibling(name)
-	return &rendition{audio: audio, packager: hls.Packager{Window: w, Target: p.packager.Target, Plan: l.plan, Follows: true}}
+	return &rendition{audio: audio, packager: hls.Packager{Window: w, Target: p.packager.Target, Plan: l.plan, Follows: true, Made: true}}
 }
 
 // all are the renditions that are made.

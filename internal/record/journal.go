@@ -136,10 +136,21 @@ func (f *file) total() (s span) {
 // from any goroutine.
 type journal struct {
 	mu   sync.Mutex
-	file *os.File
+	file journalFile
+	torn bool  // what is behind good is no entry
+	good int64 // bytes, if torn
 }
 
-// append writes entries and brings them to the disk.
+// A journalFile is a file that is appended to.
+type journalFile interface {
+	io.WriteSeeker
+	io.Closer
+	Sync() error
+	Truncate(size int64) error
+}
+
+// append writes entries and brings them to the disk. Where it fails none of them is
+// there: what was written of them is cut off, before the next at the latest.
 func (j *journal) append(entries ...entry) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -153,10 +164,33 @@ func (j *journal) append(entries ...entry) error {
 	if j.file == nil {
 		return os.ErrClosed
 	}
-	if _, err := j.file.Write(b.Bytes()); err != nil {
+	if err := j.mend(); err != nil {
 		return err
 	}
-	return j.file.Sync()
+	size, err := j.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err = j.file.Write(b.Bytes()); err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		j.torn, j.good = true, size
+		return errors.Join(err, j.mend())
+	}
+	return nil
+}
+
+// mend cuts off what is no entry. The caller has mu.
+func (j *journal) mend() error {
+	if !j.torn {
+		return nil
+	}
+	if err := j.file.Truncate(j.good); err != nil {
+		return fmt.Errorf("cut off a torn entry: %w", err)
+	}
+	j.torn = false
+	return nil
 }
 
 func (j *journal) close() error {

@@ -207,6 +207,7 @@ func (rec *Recording) inherit(dir string) error {
 	rec.camera.shown = p.thumbs / max(len(rec.head.Config.Thumbnails.Storage), 1)
 	rec.mu.Unlock()
 	rec.journal.file = got.journal.file
+	rec.room.Add(got.room.Load())
 	rec.writer.tracks, rec.writer.choice, rec.writer.settled = p.tracks, got.writer.choice, true
 	rec.shelf = got.shelf
 	rec.shelf.rec = rec

@@ -137,6 +137,7 @@ func (r *Recorder) gone(rec *Recording) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, rec)
+	r.used.Add(-rec.room.Swap(0)) // whoever takes its spool up counts it again
 	r.change()
 }
 

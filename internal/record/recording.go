@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"openivs/internal/hls"
@@ -39,6 +40,7 @@ type Recording struct {
 	dir      string // of the spool
 	stop     context.CancelFunc
 	journal  journal
+	room     atomic.Int64 // bytes of media that it has in the spool
 
 	mu       sync.Mutex
 	queue    []item
@@ -193,9 +195,11 @@ func (rec *Recording) begin() error {
 	if err != nil {
 		return err
 	}
-	if rec.journal.file, err = os.OpenFile(filepath.Join(rec.dir, journalName), os.O_CREATE|os.O_RDWR|os.O_APPEND, fileMode); err != nil {
+	file, err := os.OpenFile(filepath.Join(rec.dir, journalName), os.O_CREATE|os.O_RDWR|os.O_APPEND, fileMode)
+	if err != nil {
 		return err
 	}
+	rec.journal.file = file
 	if err := syncDir(rec.recorder.Dir); err != nil {
 		return err
 	}

@@ -45,9 +45,11 @@ func (r *Recorder) recover(dir string) (*replay, error) {
 	if _, err := p.read(p.take); err != nil {
 		return nil, err
 	}
-	if rec.journal.file, err = os.OpenFile(rec.path(journalName), os.O_RDWR|os.O_APPEND, fileMode); err != nil {
+	file, err := os.OpenFile(rec.path(journalName), os.O_RDWR|os.O_APPEND, fileMode)
+	if err != nil {
 		return nil, err
 	}
+	rec.journal.file = file
 	if err := rec.journal.file.Truncate(size); err != nil {
 		return nil, errors.Join(err, rec.journal.close())
 	}
@@ -112,7 +114,7 @@ func (p *replay) take(e entry) error {
 	p.seen++
 	if p.seen > p.stored {
 		if e.File != nil {
-			p.rec.recorder.used.Add(e.File.total().Bytes)
+			p.rec.give(-e.File.total().Bytes)
 		}
 		p.rec.jobs = append(p.rec.jobs, e)
 		return nil
@@ -175,7 +177,7 @@ func (p *replay) end() error {
 			return err
 		}
 		rec.jobs = append(rec.jobs, e)
-		rec.recorder.used.Add(f.total().Bytes)
+		rec.give(-f.total().Bytes)
 	}
 	if rec.state.Ended.IsZero() {
 		if p.last.IsZero() {

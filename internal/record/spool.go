@@ -150,7 +150,7 @@ func (s *spooler) add(it item) error {
 		}
 	}
 	size := int64(len(seg.Data))
-	if err := s.rec.recorder.take(size); err != nil {
+	if err := s.rec.take(size); err != nil {
 		return err
 	}
 	if _, err := t.out.Write(seg.Data); err != nil {
@@ -183,12 +183,19 @@ func breaks(seg *hls.Segment) (out []adBreak) {
 var errSpoolFull = errors.New("recordings that wait for their buckets take all the room that the spool may have")
 
 // take notes that the spool has n more bytes, if it may.
-func (r *Recorder) take(n int64) error {
-	if r.used.Add(n) > r.limit() {
-		r.used.Add(-n)
+func (rec *Recording) take(n int64) error {
+	if rec.recorder.used.Add(n) > rec.recorder.limit() {
+		rec.recorder.used.Add(-n)
 		return errSpoolFull
 	}
+	rec.room.Add(n)
 	return nil
+}
+
+// give notes that the spool has n bytes less.
+func (rec *Recording) give(n int64) {
+	rec.recorder.used.Add(-n)
+	rec.room.Add(-n)
 }
 
 func (s *spooler) openFile(t *track, seg *hls.Segment) (err error) {
@@ -233,7 +240,8 @@ func (s *spooler) closeFile(t *track) error {
 	if t.out == nil {
 		return nil
 	}
-	err := errors.Join(t.out.Sync(), t.out.Close())
+	// What a write that failed left behind is in no list.
+	err := errors.Join(t.out.Truncate(t.file.total().Bytes), t.out.Sync(), t.out.Close())
 	t.out = nil
 	if err != nil {
 		return err
@@ -380,7 +388,7 @@ func (s *spooler) choose() error {
 		if err := t.out.Close(); err != nil {
 			return err
 		}
-		s.rec.recorder.used.Add(-t.file.total().Bytes)
+		s.rec.give(t.file.total().Bytes)
 		if err := os.Remove(s.rec.path(local(t.folder.Name, mediaName(t.n, t.ext)))); err != nil {
 			return err
 		}

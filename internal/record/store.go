@@ -301,7 +301,7 @@ func (s *shelf) storeJob(ctx context.Context, e entry) {
 		s.rec.log.Error("a file stays in the spool", "file", path, "err", err)
 	}
 	if e.File != nil {
-		s.rec.recorder.used.Add(-size)
+		s.rec.give(size)
 	}
 	if err := s.list(e); err != nil {
 		s.rec.fail(fmt.Sprintf("InternalServerException: the spool cannot be written: %v", err))

@@ -29,9 +29,13 @@ const (
 	bodyTimeout = 10 * time.Second
 )
 
-// Often is how often all encoders together may ask for a configuration: each does
-// once before it goes live, and whoever tries out stream keys does all the time.
-var Often = rate.Limit{PerSecond: 50, Burst: 200}
+// All encoders together may ask for so many configurations a second, and so many at
+// once: each does once before it goes live, and whoever tries out stream keys does all
+// the time.
+const (
+	AsksPerSecond = 50
+	AsksAtOnce    = 200
+)
 
 // A Handler answers encoders that ask how to encode and where to. The stream key
 // is all that they show. Set the fields before the first request and leave them
@@ -45,7 +49,7 @@ type Handler struct {
 	Plain, Secure string       // where RTMP and RTMPS are taken, such as rtmp://host/app
 	PlainFirst    bool         // encoders cannot be expected to trust the certificate
 	Name          string       // of the place, for people
-	Asks          *rate.Bucket // of Often
+	Asks          *rate.Bucket // of AsksPerSecond and AsksAtOnce; required
 	Log           *slog.Logger
 }
 

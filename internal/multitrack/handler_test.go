@@ -30,7 +30,7 @@ func doors(ch ivs.Channel, err error) *multitrack.Handler {
 			return ch, err
 		},
 		Plain: "rtmp://host:1935/app", Secure: "rtmps://host:443/app", Name: "us-east-1: host",
-		Asks: &rate.Bucket{Limit: multitrack.Often}, Log: slog.New(slog.DiscardHandler),
+		Asks: &rate.Bucket{Limit: rate.Limit{PerSecond: multitrack.AsksPerSecond, Burst: multitrack.AsksAtOnce}}, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -86,7 +86,7 @@ func TestWhoTriesOutKeysIsHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := doors(taking("HD"), nil)
 		body := sent(t, "obs-30.json")
-		for range multitrack.Often.Burst {
+		for range multitrack.AsksAtOnce {
 			if code, _ := ask(t, h, body); code != http.StatusOK {
 				t.Fatalf("an encoder of many is answered %d", code)
 			}

@@ -22,7 +22,7 @@ type Queue[T any] struct {
 
 // A job is a function that waits for a transaction.
 type job[T any] struct {
-	ctx  context.Context
+	gone func() error // why nobody waits for it any more, or nil
 	f    func(tx T) error
 	done chan error
 }
@@ -41,7 +41,7 @@ var errAlone = errors.New("a job of the group failed")
 // start anew each time, and no other's failure is ever its own. A commit that fails
 // fails for all that share it.
 func (q *Queue[T]) Do(ctx context.Context, f func(tx T) error) error {
-	j := &job[T]{ctx: ctx, f: f, done: make(chan error, 1)}
+	j := &job[T]{gone: ctx.Err, f: f, done: make(chan error, 1)}
 	q.mu.Lock()
 	q.waiting = append(q.waiting, j)
 	q.mu.Unlock()
@@ -49,7 +49,7 @@ func (q *Queue[T]) Do(ctx context.Context, f func(tx T) error) error {
 	select {
 	case err = <-j.done:
 	case q.turn <- struct{}{}:
-		err = q.lead(j)
+		err = q.lead(ctx, j)
 	case <-ctx.Done():
 		if q.leave(j) {
 			return context.Cause(ctx)
@@ -77,25 +77,25 @@ func (q *Queue[T]) leave(j *job[T]) bool {
 
 // lead runs all that wait in one transaction, and returns what became of a job, which
 // may have been run before. Who leads has the turn, and gives it back.
-func (q *Queue[T]) lead(own *job[T]) error {
+func (q *Queue[T]) lead(ctx context.Context, own *job[T]) error {
 	defer func() { <-q.turn }()
 	q.mu.Lock()
 	group := q.waiting
 	q.waiting = nil
 	q.mu.Unlock()
 	if len(group) == 1 && group[0] == own {
-		return q.once(own.ctx, own.f)
+		return q.once(ctx, own.f)
 	}
 	if len(group) > 0 {
-		q.share(group)
+		q.share(ctx, group)
 	}
 	return <-own.done
 }
 
 // share runs jobs in one transaction.
-func (q *Queue[T]) share(group []*job[T]) {
+func (q *Queue[T]) share(ctx context.Context, group []*job[T]) {
 	failed := false
-	err := q.once(context.Background(), func(tx T) error { // each has a context of its own
+	err := q.once(context.WithoutCancel(ctx), func(tx T) error { // each has a context of its own
 		for _, j := range group {
 			if err := j.try(tx); err != nil {
 				failed = true
@@ -119,7 +119,7 @@ func (j *job[T]) try(tx T) (err error) {
 			err = errAlone
 		}
 	}()
-	if j.ctx.Err() != nil {
+	if j.gone() != nil {
 		return errAlone
 	}
 	return j.f(tx)

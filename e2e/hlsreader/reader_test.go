@@ -113,6 +113,7 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // they wait for most of the time
 			found := watch(t, tt.change, nil)
 			if all := strings.Join(found.Faults, "\n"); !strings.Contains(all, tt.want) {
 				t.Errorf("%v, among them not %q\n%s", found, tt.want, all)

@@ -31,7 +31,7 @@ func (s *running) grant(t *testing.T, name, policy string, flags ...string) aws.
 		args = append(args, "--policy", file)
 	}
 	lines := make(map[string]string)
-	for line := range strings.Lines(string(command(t, built.openivs, args...))) {
+	for line := range strings.Lines(string(command(t, built.command, args...))) {
 		k, v, _ := strings.Cut(line, "=")
 		lines[strings.TrimSpace(k)] = strings.TrimSpace(v)
 	}
@@ -61,7 +61,7 @@ func TestAccessKeysByCommand(t *testing.T) {
 		t.Errorf("a temporary key: %v", err)
 	}
 
-	list := string(command(t, built.openivs, "credentials", "list", "--data", s.Data))
+	list := string(command(t, built.command, "credentials", "list", "--data", s.Data))
 	for _, want := range []string{"studio", "document of", "temporary", "IVSFullAccess"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("the list has no %q:\n%s", want, list)
@@ -82,9 +82,9 @@ func TestAccessKeysByCommand(t *testing.T) {
 		_, err := ivs.New(o).StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: &ch.arn})
 		return err
 	}())
-	command(t, built.openivs, "credentials", "delete", "--data", s.Data, creds.AccessKeyID)
+	command(t, built.command, "credentials", "delete", "--data", s.Data, creds.AccessKeyID)
 	first := strings.Fields(list)[7] // behind the head of the table
-	if _, err := output(t.Context(), built.openivs, "credentials", "delete", "--data", s.Data, first); err == nil || !strings.Contains(err.Error(), "--force") {
+	if _, err := output(t.Context(), built.command, "credentials", "delete", "--data", s.Data, first); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("the last key that may do everything: %v, want a refusal that tells of --force", err)
 	}
 }

@@ -20,7 +20,7 @@ func shell(t *testing.T, s *running, script string) ([]byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), commandFor)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf("set -eu\neval \"$(%s env --data '%s')\"\n%s", built.openivs, s.Data, script))
+	cmd := exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf("set -eu\neval \"$(%s env --data '%s')\"\n%s", built.command, s.Data, script))
 	cmd.Env = server.Environment("PATH=/usr/bin:/bin", "HOME="+t.TempDir(), "AWS_PAGER=")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -181,7 +181,7 @@ func TestTheConsoleKeepsToTheRightsOfItsKey(t *testing.T) {
 	}
 	v.clean()
 
-	link := strings.TrimSpace(string(command(t, built.openivs, "console", "--data", s.Data, "--no-open")))
+	link := strings.TrimSpace(string(command(t, built.command, "console", "--data", s.Data, "--no-open")))
 	v.do("open", "url", link)
 	v.do("has", "text", "Create channel")
 	v.clean()
@@ -276,7 +276,7 @@ func TestTheConsoleOutlivesItsServer(t *testing.T) {
 	v.do("press", "name", "Watch")
 	v.do("has", "text", "Refused: the token")
 	v.do("press", "name", "Another token")
-	v.do("fill", "label", "Playback token", "text", strings.TrimSpace(string(command(t, built.openivs, "token", "--key", pair.file, "--channel", ch.arn))))
+	v.do("fill", "label", "Playback token", "text", strings.TrimSpace(string(command(t, built.command, "token", "--key", pair.file, "--channel", ch.arn))))
 	v.do("press", "name", "Watch")
 	v.do("watch")
 

@@ -18,7 +18,7 @@ func TestTheOperatorLearnsWhatIsWrongWithAStream(t *testing.T) {
 		"-pix_fmt", "yuv420p", "-b:v", "400k", "-c:a", "aac", "-f", "flv", ch.rtmp())
 	id := str(ch.live().StreamId)
 	ask := func(stream ...string) string {
-		return string(command(t, built.openivs, append([]string{"session", "health", "--data", s.Data, ch.arn}, stream...)...))
+		return string(command(t, built.command, append([]string{"session", "health", "--data", s.Data, ch.arn}, stream...)...))
 	}
 	until(t, 20*time.Second, "both causes are found", func() (bool, string) {
 		out := ask()

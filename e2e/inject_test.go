@@ -16,7 +16,7 @@ import (
 // inject has something go wrong with a channel, with the command that developers use.
 func (c channel) inject(fault string, flags ...string) {
 	c.t.Helper()
-	command(c.t, built.openivs, append([]string{"inject", fault, "--data", c.s.Data, "--channel", c.arn}, flags...)...)
+	command(c.t, built.command, append([]string{"inject", fault, "--data", c.s.Data, "--channel", c.arn}, flags...)...)
 }
 
 // tells waits until the newest session has an event, and returns it.
@@ -138,7 +138,7 @@ func TestAnApplicationSeesFaultsThatAreInjected(t *testing.T) {
 	}
 	calm := serve(t)
 	ch := calm.channel(t)
-	if _, err := output(t.Context(), built.openivs, "inject", "event-delay", "--data", calm.Data, "--channel", ch.arn); err == nil || !strings.Contains(err.Error(), "fault-injection") {
+	if _, err := output(t.Context(), built.command, "inject", "event-delay", "--data", calm.Data, "--channel", ch.arn); err == nil || !strings.Contains(err.Error(), "fault-injection") {
 		t.Errorf("a server that does not inject faults says %v", err)
 	}
 }

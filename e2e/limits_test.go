@@ -76,13 +76,13 @@ func TestWithoutFFmpegStreamsArePassedOn(t *testing.T) {
 		t.Errorf("the log warns %d times, want once", n)
 	}
 	until(t, liveIn, "the session's health tells of it", func() (bool, string) {
-		out := string(command(t, built.openivs, "session", "health", "--data", s.Data, ch.arn))
+		out := string(command(t, built.command, "session", "health", "--data", s.Data, ch.arn))
 		return strings.Contains(out, "Viewers had 1 of the 2 renditions"), out
 	})
 	if code, _, text := fetch(t, s.At.Playback+"/metrics"); code != http.StatusOK || !strings.Contains(text, "openivs_transcode_usable 0\n") {
 		t.Errorf("the metrics do not tell: %d", code)
 	}
-	out, err := output(t.Context(), built.openivs, "doctor", "--data", s.Data, "--ffmpeg", "no-such-ffmpeg")
+	out, err := output(t.Context(), built.command, "doctor", "--data", s.Data, "--ffmpeg", "no-such-ffmpeg")
 	if text := string(out); err == nil && !strings.Contains(text, "no-such-ffmpeg is not installed") {
 		t.Errorf("doctor says\n%s", text)
 	} else if err != nil && !strings.Contains(err.Error(), "no-such-ffmpeg is not installed") {

@@ -18,7 +18,7 @@ func TestTracesReachACollector(t *testing.T) {
 	ch.live()
 	enc.quit()
 	ch.over("")
-	command(t, built.openivs, "events", "sinks", "--data", s.Data)
+	command(t, built.command, "events", "sinks", "--data", s.Data)
 	for _, want := range []string{"POST CreateChannel", "POST GetStream", "admit", "publish", "GET sinks"} {
 		until(t, liveIn, "the receiver has a span "+want, func() (bool, string) {
 			return r.Named(want) != nil, fmt.Sprint(len(r.Spans()), " spans")

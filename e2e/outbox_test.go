@@ -140,7 +140,7 @@ func (h *hook) settings(t *testing.T) string {
 // happened is what a server says has happened since it was made, oldest first.
 func happened(t *testing.T, s *running) [][]byte {
 	t.Helper()
-	out := command(t, built.openivs, "events", "tail", "--data", s.Data, "--since", "24h", "--no-follow")
+	out := command(t, built.command, "events", "tail", "--data", s.Data, "--since", "24h", "--no-follow")
 	return lineList(out)
 }
 
@@ -302,7 +302,7 @@ func TestEventsReachEveryKindOfSink(t *testing.T) {
 		}
 	}
 	until(t, toldIn, "every sink has everything", func() (bool, string) {
-		out := command(t, built.openivs, "events", "sinks", "--data", s.Data)
+		out := command(t, built.command, "events", "sinks", "--data", s.Data)
 		return strings.Count(string(out), " 0 ") >= 6 && !lacking(out), string(out)
 	})
 	file, err := os.ReadFile(filepath.Join(dir, "events.log"))
@@ -340,7 +340,7 @@ func TestEventsReachEveryKindOfSink(t *testing.T) {
 		t.Errorf("a sink got what it does not want: %v", err)
 	}
 
-	out := command(t, built.openivs, "events", "replay", "--data", s.Data, "--since", "24h", "--sink", "file")
+	out := command(t, built.command, "events", "replay", "--data", s.Data, "--since", "24h", "--sink", "file")
 	if got := strings.TrimSpace(string(out)); got != "file gets 24 events again" {
 		t.Errorf("replay says %q", got)
 	}
@@ -364,7 +364,7 @@ func lacking(table []byte) bool {
 func tail(t *testing.T, s *running) func(n int) [][]byte {
 	t.Helper()
 	r, w := io.Pipe()
-	cmd := background(t, w, built.openivs, "events", "tail", "--data", s.Data, "--since", "24h")
+	cmd := background(t, w, built.command, "events", "tail", "--data", s.Data, "--since", "24h")
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = r.Close()
@@ -438,7 +438,7 @@ func TestNoEventIsLostWhenTheServerIsKilled(t *testing.T) {
 	h.gentle = true
 	h.mu.Unlock()
 	until(t, toldIn, "every sink has everything", func() (bool, string) {
-		out := command(t, built.openivs, "events", "sinks", "--data", s.Data)
+		out := command(t, built.command, "events", "sinks", "--data", s.Data)
 		return !lacking(out), string(out)
 	})
 	all := happened(t, s)

@@ -189,7 +189,7 @@ func TestTokensOpenPrivateChannels(t *testing.T) {
 		status, h, body := ask(t, ch.with(token))
 		wantRefusal(t, name, status, h, body, 403, bad)
 	}
-	mine, err := exec.CommandContext(t.Context(), built.openivs, "token", "--key", key.file, "--channel", ch.arn, "--single-use", "--viewer-id", "ada", "--origin", site, "--strict").Output()
+	mine, err := exec.CommandContext(t.Context(), built.command, "token", "--key", key.file, "--channel", ch.arn, "--single-use", "--viewer-id", "ada", "--origin", site, "--strict").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -526,7 +526,7 @@ func TestTheRecipesSignGoodTokens(t *testing.T) {
 		defer cancel()
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "CHANNEL_ARN="+ch.arn, "PATH="+filepath.Dir(built.openivs)+":"+os.Getenv("PATH"))
+		cmd.Env = append(os.Environ(), "CHANNEL_ARN="+ch.arn, "PATH="+filepath.Dir(built.command)+":"+os.Getenv("PATH"))
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err != nil {

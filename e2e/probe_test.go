@@ -16,7 +16,7 @@ func TestAnOperatorTriesEveryWayIn(t *testing.T) {
 	elsewhere := t.TempDir()
 	probe := func(t *testing.T, args ...string) (string, error) {
 		t.Helper()
-		out, err := output(t.Context(), built.openivs, append([]string{"probe"}, args...)...)
+		out, err := output(t.Context(), built.command, append([]string{"probe"}, args...)...)
 		if err != nil {
 			return err.Error(), err
 		}

@@ -237,7 +237,7 @@ func wantServed(t *testing.T, s *running, dir string) {
 	t.Helper()
 	sign := func(more ...string) string {
 		args := append([]string{"recording", "url", dir, "--data", s.Data}, more...)
-		return strings.TrimSpace(string(command(t, built.openivs, args...)))
+		return strings.TrimSpace(string(command(t, built.command, args...)))
 	}
 	signed := sign()
 	status, header, master := fetch(t, signed)
@@ -434,7 +434,7 @@ func wantRecording(t *testing.T, dir string, frames int) {
 // verify has a recording compared with its manifest.
 func verify(t *testing.T, where string) error {
 	t.Helper()
-	_, err := output(t.Context(), built.openivs, "recording", "verify", where)
+	_, err := output(t.Context(), built.command, "recording", "verify", where)
 	return err
 }
 

@@ -144,12 +144,12 @@ func TestABackupTakenLiveCanBeRestored(t *testing.T) {
 	live := str(now.live().StreamId)
 
 	backup := filepath.Join(t.TempDir(), "backup")
-	command(t, built.openivs, "backup", "--data", s.Data, backup)
+	command(t, built.command, "backup", "--data", s.Data, backup)
 	if got := str(now.live().StreamId); got != live {
 		t.Errorf("after the backup the stream is %s, want %s undisturbed", got, live)
 	}
 	dir := t.TempDir()
-	command(t, built.openivs, "restore", "--data", filepath.Join(dir, "data"), backup)
+	command(t, built.command, "restore", "--data", filepath.Join(dir, "data"), backup)
 
 	ctx, cancel := context.WithTimeout(t.Context(), readyIn)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 // trace is what the command line tells of a session.
 func (s *running) trace(t *testing.T, id string) string {
 	t.Helper()
-	return string(command(t, built.openivs, "session", "trace", "--data", s.Data, id))
+	return string(command(t, built.command, "session", "trace", "--data", s.Data, id))
 }
 
 // TestTheOperatorLearnsWhyAnEncoderDropped publishes with ffmpeg over each protocol,
@@ -84,7 +84,7 @@ func TestTheOperatorLearnsWhyAnEncoderDropped(t *testing.T) {
 		s.start()
 		wantTold(t, s.trace(t, id), []string{"connected     from 127.0.0.1:", "Why it ended: server restarted"})
 	})
-	if _, err := output(t.Context(), built.openivs, "session", "trace", "--data", s.Data, "st-1AAAAAAAAAAAAAAAAAAAAAA"); err == nil || !strings.Contains(err.Error(), "session st-1AAAAAAAAAAAAAAAAAAAAAA does not exist") {
+	if _, err := output(t.Context(), built.command, "session", "trace", "--data", s.Data, "st-1AAAAAAAAAAAAAAAAAAAAAA"); err == nil || !strings.Contains(err.Error(), "session st-1AAAAAAAAAAAAAAAAAAAAAA does not exist") {
 		t.Errorf("of a session that is none it says %v", err)
 	}
 }

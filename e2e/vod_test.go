@@ -56,7 +56,7 @@ func TestARecordingPlaysInABrowser(t *testing.T) {
 			if ads {
 				wantMarked(t, dir, broken)
 			}
-			signed := strings.TrimSpace(string(command(t, built.openivs, "recording", "url", dir, "--data", s.Data)))
+			signed := strings.TrimSpace(string(command(t, built.command, "recording", "url", dir, "--data", s.Data)))
 			shown := pictures(t, signed)
 			tab := b.open(t, "hls", signed, nil)
 			tab.until(playedIn+time.Duration(shown)*time.Second/30, goal{ended: true, cues: len(messages)})

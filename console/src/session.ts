@@ -2,6 +2,7 @@
 import { createContext, useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { Api, Caller } from './api'
 import type { Feed, Happening } from './feed'
+import { paced } from './pace'
 import type { Rights, Verdict } from './rights'
 
 export type Session = { api: Api; caller: Caller; feed: Feed; rights: Rights; signOut: () => void; notify: (text: string) => void }
@@ -42,7 +43,8 @@ type Options = {
   channel?: string // whose events make it be asked again; '' for all
 }
 
-const settle = 400 // milliseconds for events that come together
+const busiest = 2000 // milliseconds between questions that events of one channel cause
+const busiestOfAll = 5000 // the same for events of all channels
 const unfed = 10_000 // milliseconds between questions where there is no feed
 
 /** Asks for something, again when it may have changed, and keeps the last answer. */
@@ -68,15 +70,13 @@ export function useAsk<T>(key: string, ask: () => Promise<T>, { every, channel }
   const fed = useFeedState()
   useEffect(() => {
     if (channel === undefined) return
-    let timer: ReturnType<typeof setTimeout> | undefined
+    const pace = paced(() => setRound((n) => n + 1), channel ? busiest : busiestOfAll)
     const stop = feed.listen((h) => {
-      if (channel && !h.resources.includes(channel)) return
-      clearTimeout(timer)
-      timer = setTimeout(() => setRound((n) => n + 1), settle)
+      if (!channel || h.resources.includes(channel)) pace.ask()
     })
     return () => {
-      clearTimeout(timer)
       stop()
+      pace.stop()
     }
   }, [feed, channel])
 

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { attempts, finest } from '../src/charts'
 import { knownCodes, knownEvents, meaning } from '../src/explain'
 import { bitrate, bytes, length } from '../src/format'
 import { texts } from '../src/id3'
+import { paced } from '../src/pace'
 import { changes, toTags } from '../src/parts/tagging'
 import { addresses, ffmpeg, srtUrl } from '../src/publish'
 import { Rights } from '../src/rights'
@@ -20,6 +21,45 @@ describe('a place of the console', () => {
     expect(parseRoute('#/channels/a?edit').query.has('edit')).toBe(true)
     expect(parseRoute('#/%E0%A4%A').parts).toEqual(['%E0%A4%A'])
     expect(parseRoute('').parts).toEqual([])
+  })
+})
+
+describe('what many events ask for', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+  it('is done at the first at once, and after the last', () => {
+    const done = vi.fn()
+    const pace = paced(done, 5000)
+    pace.ask()
+    expect(done).toHaveBeenCalledTimes(1)
+    pace.ask()
+    pace.ask()
+    vi.advanceTimersByTime(4999)
+    expect(done).toHaveBeenCalledTimes(1)
+    vi.advanceTimersByTime(1)
+    expect(done).toHaveBeenCalledTimes(2)
+    vi.advanceTimersByTime(60_000)
+    expect(done).toHaveBeenCalledTimes(2)
+    pace.ask()
+    expect(done).toHaveBeenCalledTimes(3)
+  })
+  it('is done once in each pause, however steadily they come', () => {
+    const done = vi.fn()
+    const pace = paced(done, 5000)
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      pace.ask()
+      vi.advanceTimersByTime(100)
+    }
+    expect(done).toHaveBeenCalledTimes(13)
+  })
+  it('is not done once it was stopped', () => {
+    const done = vi.fn()
+    const pace = paced(done, 5000)
+    pace.ask()
+    pace.ask()
+    pace.stop()
+    vi.advanceTimersByTime(60_000)
+    expect(done).toHaveBeenCalledTimes(1)
   })
 })
 

@@ -3,6 +3,7 @@ import { attempts, finest } from '../src/charts'
 import { knownCodes, knownEvents, meaning } from '../src/explain'
 import { bitrate, bytes, length } from '../src/format'
 import { texts } from '../src/id3'
+import { onAir, streamOf } from '../src/onair'
 import { paced } from '../src/pace'
 import { changes, toTags } from '../src/parts/tagging'
 import { addresses, ffmpeg, srtUrl } from '../src/publish'
@@ -21,6 +22,28 @@ describe('a place of the console', () => {
     expect(parseRoute('#/channels/a?edit').query.has('edit')).toBe(true)
     expect(parseRoute('#/%E0%A4%A').parts).toEqual(['%E0%A4%A'])
     expect(parseRoute('').parts).toEqual([])
+  })
+})
+
+describe('a channel', () => {
+  const stream = { health: 'HEALTHY' }
+  it('is offline only where an answer says so', () => {
+    expect(onAir({ loading: true }, undefined).state).toBe('loading')
+    expect(onAir({ loading: false }, undefined).state).toBe('unknown')
+    expect(onAir({ loading: false, error: new Error('denied') }, undefined).state).toBe('unknown')
+    expect(onAir({ loading: false, error: new Error('lost') }, null).state).toBe('unknown')
+    expect(onAir({ loading: false }, null).state).toBe('offline')
+  })
+  it('is live while it has a stream, which is kept where nothing newer is known', () => {
+    expect(onAir({ loading: false }, stream)).toEqual({ state: 'live', stream })
+    expect(onAir({ loading: false, error: new Error('lost') }, stream)).toEqual({ state: 'unknown', stream })
+  })
+  it('that is not among the live ones is offline if these are all', () => {
+    const by = new Map([['a', stream]])
+    expect(streamOf(undefined, 'a')).toBeUndefined()
+    expect(streamOf({ by, whole: false }, 'a')).toBe(stream)
+    expect(streamOf({ by, whole: false }, 'b')).toBeUndefined()
+    expect(streamOf({ by, whole: true }, 'b')).toBeNull()
   })
 })
 

@@ -11,6 +11,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import Spinner from '@cloudscape-design/components/spinner'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { type ReactNode, useState } from 'react'
+import type { OnAir } from '../onair'
 import { type Asked, useMay, useSession } from '../session'
 import { explain } from '../trouble'
 
@@ -76,8 +77,11 @@ export function To({ href, children }: { href: string; children: ReactNode }) {
   return <Link href={href}>{children}</Link>
 }
 
-export function HealthBadge({ state, health }: { state?: string; health?: string }) {
-  if (!state || state === 'OFFLINE') return <StatusIndicator type="stopped">Offline</StatusIndicator>
+export function HealthBadge({ of: { state, stream } }: { of: OnAir<{ health?: string }> }) {
+  if (state === 'loading') return <>–</>
+  if (state === 'unknown') return <StatusIndicator type="info">Unknown</StatusIndicator>
+  if (state === 'offline') return <StatusIndicator type="stopped">Offline</StatusIndicator>
+  const health = stream?.health
   if (health === 'STARVING') return <StatusIndicator type="warning">Live, starving</StatusIndicator>
   if (health === 'HEALTHY') return <StatusIndicator type="success">Live, healthy</StatusIndicator>
   return <StatusIndicator type="in-progress">Live, health not known yet</StatusIndicator>

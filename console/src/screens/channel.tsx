@@ -16,6 +16,7 @@ import {
 import { useState } from 'react'
 import { count, moment } from '../format'
 import { arnOf, idOf } from '../here'
+import { onAir } from '../onair'
 import { Await, Confirm, Copy, Facts, HealthBadge, MayButton, To, useAct, Wrong } from '../parts/basics'
 import { TagsPanel } from '../parts/tags'
 import { Preview } from '../preview'
@@ -54,7 +55,9 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
   const { api, notify } = useSession()
   const id = idOf(arn)
   const stream = useStream(arn)
-  const live = stream.data ?? undefined
+  const known = onAir(stream, stream.data)
+  const live = known.stream
+  const notLive = live ? undefined : known.state === 'offline' ? 'The channel is offline.' : 'It is not known whether the channel is live.'
   const [asking, setAsking] = useState<'delete' | 'stop' | ''>('')
   const [token, setToken] = useState('') // here, as the preview goes with each stream
   const leaveEdit = () => {
@@ -64,13 +67,13 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
     <SpaceBetween size="l">
       <Header
         variant="h1"
-        description={<HealthBadge state={live?.state} health={live?.health} />}
+        description={<HealthBadge of={known} />}
         actions={
           <SpaceBetween direction="horizontal" size="xs">
             <Button href={href('channels', id, 'sessions')}>Stream sessions</Button>
             {channel.recordingConfigurationArn && <Button href={href('recordings') + '?channel=' + encodeURIComponent(id)}>Recordings</Button>}
             <MayButton action="ivs:UpdateChannel" on={arn} onClick={() => (location.hash = href('channels', id) + '?edit')}>Edit</MayButton>
-            <MayButton action="ivs:StopStream" on={arn} disabledReason={live ? undefined : 'The channel is offline.'} onClick={() => setAsking('stop')}>Stop stream</MayButton>
+            <MayButton action="ivs:StopStream" on={arn} disabledReason={notLive} onClick={() => setAsking('stop')}>Stop stream</MayButton>
             <MayButton action="ivs:DeleteChannel" on={arn} disabledReason={live ? 'The channel is live: stop its stream first.' : undefined} onClick={() => setAsking('delete')}>Delete</MayButton>
           </SpaceBetween>
         }
@@ -84,7 +87,7 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
             <Preview key={live.streamId} playbackUrl={channel.playbackUrl ?? ''} authorized={channel.authorized ?? false} token={token} setToken={setToken} />
           ) : (
             <Box color="text-body-secondary" padding={{ vertical: 'l' }}>
-              {stream.loading ? 'Asking whether the channel is live…' : 'The channel is offline. Point an encoder at one of the addresses below; the picture appears here by itself.'}
+              {known.state === 'offline' ? 'The channel is offline. Point an encoder at one of the addresses below; the picture appears here by itself.' : stream.loading ? 'Asking whether the channel is live…' : notLive}
             </Box>
           )}
         </Container>
@@ -93,15 +96,15 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
             <Facts
               columns={2}
               items={[
-                { label: 'State', value: <HealthBadge state={live?.state} health={live?.health} /> },
+                { label: 'State', value: <HealthBadge of={known} /> },
                 { label: 'Viewers', value: live && count(live.viewerCount) },
                 { label: 'Live since', value: live && moment(live.startTime) },
                 { label: 'Session', value: live && <To href={href('channels', id, 'sessions', live.streamId ?? '')}>{live.streamId}</To> },
               ]}
             />
           </Container>
-          <Metadata arn={arn} live={!!live} />
-          <AdBreak arn={arn} live={!!live} configured={!!channel.adConfigurationArn} />
+          <Metadata arn={arn} notLive={notLive} />
+          <AdBreak arn={arn} notLive={notLive} configured={!!channel.adConfigurationArn} />
         </SpaceBetween>
       </Grid>
       <Ingest arn={arn} channel={channel} />
@@ -168,7 +171,7 @@ function Options({ channel: c }: { channel: Channel }) {
 
 const mostMetadata = 1024 // bytes (Amazon IVS, PutMetadata)
 
-function Metadata({ arn, live }: { arn: string; live: boolean }) {
+function Metadata({ arn, notLive }: { arn: string; notLive?: string }) {
   const { api, notify } = useSession()
   const [text, setText] = useState('')
   const { busy, error, go } = useAct(() => api.ivs.send(new PutMetadataCommand({ channelArn: arn, metadata: text })), () => notify('The metadata was sent.'))
@@ -184,7 +187,7 @@ function Metadata({ arn, live }: { arn: string; live: boolean }) {
           action="ivs:PutMetadata"
           on={arn}
           loading={busy}
-          disabledReason={!live ? 'The channel is offline.' : !size ? 'Write a text first.' : wrong}
+          disabledReason={notLive ?? (!size ? 'Write a text first.' : wrong)}
           onClick={go}
         >
           Send metadata
@@ -195,7 +198,7 @@ function Metadata({ arn, live }: { arn: string; live: boolean }) {
   )
 }
 
-function AdBreak({ arn, live, configured }: { arn: string; live: boolean; configured: boolean }) {
+function AdBreak({ arn, notLive, configured }: { arn: string; notLive?: string; configured: boolean }) {
   const { api, notify } = useSession()
   const verdict = useMay('ivs:InsertAdBreak', arn)
   const [seconds, setSeconds] = useState('30')
@@ -217,9 +220,9 @@ function AdBreak({ arn, live, configured }: { arn: string; live: boolean; config
             <Input type="number" value={seconds} disabled={!verdict.allowed} onChange={({ detail }) => setSeconds(detail.value)} />
           </FormField>
         </ColumnLayout>
-        <MayButton action="ivs:InsertAdBreak" on={arn} loading={busy} disabledReason={!live ? 'The channel is offline.' : wrong} onClick={go}>Insert ad break</MayButton>
+        <MayButton action="ivs:InsertAdBreak" on={arn} loading={busy} disabledReason={notLive ?? wrong} onClick={go}>Insert ad break</MayButton>
         {error !== undefined && <Wrong error={error} />}
-        {error === undefined && live && <Alert type="info">A break that is under way has to end before the next.</Alert>}
+        {error === undefined && !notLive && <Alert type="info">A break that is under way has to end before the next.</Alert>}
       </SpaceBetween>
     </Container>
   )

@@ -4,7 +4,8 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { ListChannelsCommand, ListStreamsCommand, type ChannelSummary, type StreamSummary } from '@aws-sdk/client-ivs'
 import { useState } from 'react'
 import { arnOf, idOf } from '../here'
-import { HealthBadge, MayButton, To } from '../parts/basics'
+import { onAir, streamOf, type Streams } from '../onair'
+import { HealthBadge, MayButton, To, Wrong } from '../parts/basics'
 import { Listing } from '../parts/listing'
 import { href } from '../route'
 import { useAsk, useSession } from '../session'
@@ -18,23 +19,29 @@ export function Channels() {
   const [name, setName] = useState('')
   const [creating, setCreating] = useState(false)
   const [round, setRound] = useState(0)
-  const streams = useAsk(
+  const streams = useAsk<Streams<StreamSummary>>(
     'streams',
     async () => {
-      const found = new Map<string, StreamSummary>()
+      const by = new Map<string, StreamSummary>()
       let nextToken: string | undefined
       do {
         const page = await api.ivs.send(new ListStreamsCommand({ maxResults: 100, nextToken }))
-        for (const s of page.streams ?? []) found.set(s.channelArn ?? '', s)
+        for (const s of page.streams ?? []) by.set(s.channelArn ?? '', s)
         nextToken = page.nextToken
-      } while (nextToken && found.size < live)
-      return found
+      } while (nextToken && by.size < live)
+      return { by, whole: !nextToken }
     },
     { channel: '', every: 15_000 },
   )
-  const stream = (c: ChannelSummary) => streams.data?.get(c.arn ?? '')
+  const known = (c: ChannelSummary) => onAir(streams, streamOf(streams.data, c.arn ?? ''))
+  const viewers = (c: ChannelSummary) => {
+    const { state, stream } = known(c)
+    if (state === 'live') return count(stream?.viewerCount)
+    return state === 'offline' ? count(0) : '–'
+  }
   return (
-    <>
+    <SpaceBetween size="m">
+      {streams.error !== undefined && <Wrong error={streams.error} retry={streams.refresh} />}
       <Listing<ChannelSummary>
         title="Channels"
         what="channels"
@@ -55,8 +62,8 @@ export function Channels() {
         tools={(filter) => filter && filter !== name && <Button onClick={() => setName(filter)}>Look for the name “{filter}” among all channels</Button>}
         columns={[
           { id: 'name', header: 'Name', isRowHeader: true, cell: (c) => <To href={href('channels', idOf(c.arn))}>{c.name || idOf(c.arn)}</To> },
-          { id: 'state', header: 'State', cell: (c) => <HealthBadge state={stream(c)?.state} health={stream(c)?.health} /> },
-          { id: 'viewers', header: 'Viewers', cell: (c) => count(stream(c)?.viewerCount ?? 0) },
+          { id: 'state', header: 'State', cell: (c) => <HealthBadge of={known(c)} /> },
+          { id: 'viewers', header: 'Viewers', cell: viewers },
           { id: 'type', header: 'Type', cell: (c) => c.type },
           { id: 'latency', header: 'Latency', cell: (c) => c.latencyMode },
           { id: 'private', header: 'Playback', cell: (c) => (c.authorized ? 'Private' : c.playbackRestrictionPolicyArn ? 'Restricted' : 'Open') },
@@ -76,6 +83,6 @@ export function Channels() {
           />
         </Modal>
       )}
-    </>
+    </SpaceBetween>
   )
 }

@@ -5,6 +5,7 @@ import { bitrate, bytes, length } from '../src/format'
 import { texts } from '../src/id3'
 import { onAir, streamOf } from '../src/onair'
 import { paced } from '../src/pace'
+import { search } from '../src/parts/paging'
 import { changes, toTags } from '../src/parts/tagging'
 import { addresses, ffmpeg, srtUrl } from '../src/publish'
 import { Rights } from '../src/rights'
@@ -83,6 +84,28 @@ describe('what many events ask for', () => {
     pace.stop()
     vi.advanceTimersByTime(60_000)
     expect(done).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('a search', () => {
+  const pages = (of: number) =>
+    vi.fn((token: string | undefined) => {
+      const n = Number(token ?? 0)
+      return Promise.resolve({ items: [n], next: n + 1 < of ? String(n + 1) : undefined })
+    })
+  it('goes on until a page has what is wanted', async () => {
+    const load = pages(20)
+    expect(await search(load, (n) => n === 3, undefined)).toEqual({ items: [3], next: '4' })
+    expect(load).toHaveBeenCalledTimes(4)
+  })
+  it('rests after ten pages, and goes on from there', async () => {
+    const load = pages(20)
+    expect(await search(load, (n) => n === 12, undefined)).toEqual({ items: [], next: '10' })
+    expect(load).toHaveBeenCalledTimes(10)
+    expect(await search(load, (n) => n === 12, '10')).toEqual({ items: [12], next: '13' })
+  })
+  it('ends where the list does', async () => {
+    expect(await search(pages(3), () => false, undefined)).toEqual({ items: [], next: undefined })
   })
 })
 

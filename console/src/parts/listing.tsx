@@ -1,5 +1,6 @@
 // A table of resources, which come a page at a time.
 import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
 import Header from '@cloudscape-design/components/header'
 import Pagination from '@cloudscape-design/components/pagination'
 import SpaceBetween from '@cloudscape-design/components/space-between'
@@ -8,10 +9,9 @@ import TextFilter from '@cloudscape-design/components/text-filter'
 import { type ReactNode, useState } from 'react'
 import { useAsk } from '../session'
 import { Wrong } from './basics'
+import type { Page } from './paging'
 
 const narrowest = 150 // pixels of a column: on a small screen the table is scrolled
-
-export type Page<T> = { items: T[]; next?: string }
 
 export function Listing<T>({ title, what, columns, load, id, text, actions, empty, channel, tools, about }: {
   title: string
@@ -40,6 +40,7 @@ export function Listing<T>({ title, what, columns, load, id, text, actions, empt
     <Box textAlign="center" color="inherit" padding="m">
       <b>{words ? 'Nothing on this page matches' : `No ${what}`}</b>
       <Box color="inherit" variant="p">{words ? 'Change the filter, or look on another page.' : empty}</Box>
+      {!words && more && <Button onClick={() => setTokens([...tokens, more])}>Continue</Button>}
     </Box>
   )
   return (

@@ -9,6 +9,7 @@ import { length, moment } from '../format'
 import { arnOf } from '../here'
 import { To } from '../parts/basics'
 import { Listing } from '../parts/listing'
+import { search } from '../parts/paging'
 import { href } from '../route'
 import { useSession } from '../session'
 
@@ -17,6 +18,10 @@ export function Sessions({ channel }: { channel: string }) {
   const [errors, setErrors] = useState(false)
   const [wanted, setWanted] = useState('')
   const arn = arnOf('channel', channel)
+  const load = async (nextToken: string | undefined) => {
+    const page = await api.ivs.send(new ListStreamSessionsCommand({ channelArn: arn, maxResults: 100, nextToken }))
+    return { items: page.streamSessions ?? [], next: page.nextToken }
+  }
   return (
     <Listing<StreamSessionSummary>
       title="Stream sessions"
@@ -26,11 +31,8 @@ export function Sessions({ channel }: { channel: string }) {
       about="What encoders have sent, the newest first, for as long as the server keeps sessions."
       channel={arn}
       text={(s) => `${s.streamId} ${moment(s.startTime)}`}
-      empty={errors ? 'No session on this page had an error. Look on the next one, if there is one.' : 'Nobody has published yet. The page of the channel says where to.'}
-      load={async (nextToken) => {
-        const page = await api.ivs.send(new ListStreamSessionsCommand({ channelArn: arn, maxResults: 100, nextToken }))
-        return { items: (page.streamSessions ?? []).filter((s) => !errors || s.hasErrorEvent), next: page.nextToken }
-      }}
+      empty={errors ? 'None of the sessions that were looked through had an error.' : 'Nobody has published yet. The page of the channel says where to.'}
+      load={(token) => (errors ? search(load, (s) => !!s.hasErrorEvent, token) : load(token))}
       actions={
         <form onSubmit={(e) => {
           e.preventDefault()

@@ -18,10 +18,40 @@ export function finest(fromMs: number, toMs: number): number {
   return periods.find((p) => seconds / p <= points) ?? Math.ceil(seconds / points / 3600) * 3600
 }
 
-/** The periods to ask for, until one has data: fine ones are not kept for long. */
+/** The periods to ask for, until one has the beginning: fine ones are not kept for long. */
 export function attempts(fromMs: number, toMs: number): number[] {
   const first = finest(fromMs, toMs)
   return [first, ...[60, 3600].filter((p) => p > first)]
 }
 
 export type Point = { x: Date; y: number }
+
+/** What was measured in a session, one point for each period of seconds. */
+export type Drawn = { period: number; series: Record<string, Point[]> }
+
+/** When the first point is, in milliseconds. */
+function beginning({ series }: Drawn): number | undefined {
+  const firsts = Object.values(series).flatMap((s) => s.slice(0, 1).map((p) => p.x.getTime()))
+  return firsts.length ? Math.min(...firsts) : undefined
+}
+
+const late = 60_000 // milliseconds that the first point may come after the beginning
+
+/** Whether nothing of the beginning is lost. */
+export function whole(drawn: Drawn, fromMs: number): boolean {
+  const first = beginning(drawn)
+  return first !== undefined && first <= fromMs + Math.max(late, drawn.period * 1000)
+}
+
+/** Of measurements, the finest first, the finest that begin no later than the coarser
+ *  ones. Those that do have lost their beginning, as fine ones are not kept for long. */
+export function best(tried: Drawn[]): Drawn | undefined {
+  return tried.find((drawn, i) => {
+    const first = beginning(drawn)
+    if (first === undefined) return false
+    return tried.slice(i + 1).every((coarser) => {
+      const other = beginning(coarser)
+      return other === undefined || first < other + coarser.period * 1000
+    })
+  })
+}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { attempts, finest } from '../src/charts'
+import { attempts, best, finest, whole } from '../src/charts'
 import { knownCodes, knownEvents, meaning } from '../src/explain'
 import { bitrate, bytes, length } from '../src/format'
 import { texts } from '../src/id3'
@@ -163,6 +163,20 @@ describe('charts', () => {
   it('fall back on what is kept longer', () => {
     expect(attempts(0, 600_000)).toEqual([1, 60, 3600])
     expect(attempts(0, 48 * 3600_000)).toEqual([300, 3600])
+  })
+  const from = (period: number, ...ms: number[]) => ({ period, series: { none: [], some: ms.map((x) => ({ x: new Date(x), y: 1 })) } })
+  it('have their beginning if they begin at about the time asked for', () => {
+    expect(whole(from(1, 3000, 4000), 0)).toBe(true)
+    expect(whole(from(1, 400_000), 0)).toBe(false)
+    expect(whole(from(1), 0)).toBe(false)
+  })
+  it('are the finest that have lost nothing of their beginning', () => {
+    const minutes = from(60, 0, 60_000)
+    expect(best([from(1, 400_000), minutes, from(3600, 0)])).toBe(minutes)
+    const late = from(1, 110_000) // nothing was measured before
+    expect(best([late, from(60, 60_000), from(3600, 0)])).toBe(late)
+    expect(best([from(1), minutes])).toBe(minutes)
+    expect(best([from(1), from(60)])).toBeUndefined()
   })
 })
 

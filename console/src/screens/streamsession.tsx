@@ -11,7 +11,7 @@ import Table from '@cloudscape-design/components/table'
 import { GetMetricDataCommand } from '@aws-sdk/client-cloudwatch'
 import { type AudioConfiguration, GetStreamSessionCommand, type StreamEvent, type StreamSession, type VideoConfiguration } from '@aws-sdk/client-ivs'
 import type { Api } from '../api'
-import { attempts, metrics, type Point } from '../charts'
+import { attempts, best, type Drawn, metrics, type Point, whole } from '../charts'
 import { meaning } from '../explain'
 import { bitrate, length, moment, timeOfDay } from '../format'
 import { arnOf, idOf } from '../here'
@@ -175,6 +175,10 @@ function audioFacts(a: AudioConfiguration) {
   ]
 }
 
+function tagged(tags: Record<string, string> = {}): string {
+  return Object.entries(tags).map(([k, v]) => `${k}=${v}`).join(', ')
+}
+
 function Snapshot({ session: s }: { session: StreamSession }) {
   const c = s.channel
   const r = s.recordingConfiguration
@@ -197,7 +201,7 @@ function Snapshot({ session: s }: { session: StreamSession }) {
             { label: 'Playback URL', value: c?.playbackUrl },
             { label: 'Restriction policy', value: c?.playbackRestrictionPolicyArn && idOf(c.playbackRestrictionPolicyArn) },
             { label: 'Ad configuration', value: c?.adConfigurationArn && idOf(c.adConfigurationArn) },
-            { label: 'Tags', value: Object.entries(c?.tags ?? {}).map(([k, v]) => `${k}=${v}`).join(', ') },
+            { label: 'Tags', value: tagged(c?.tags) },
           ]}
         />
       </Container>
@@ -210,7 +214,9 @@ function Snapshot({ session: s }: { session: StreamSession }) {
               { label: 'Bucket', value: r.destinationConfiguration?.s3?.bucketName },
               { label: 'Reconnect window', value: r.recordingReconnectWindowSeconds !== undefined && `${r.recordingReconnectWindowSeconds} s` },
               { label: 'Thumbnails', value: thumbnails?.recordingMode === 'DISABLED' ? 'Off' : thumbnails && `Every ${thumbnails.targetIntervalSeconds} s, ${(thumbnails.storage ?? []).join(' and ')}` },
+              { label: 'Size of thumbnails', value: thumbnails?.resolution },
               { label: 'Renditions', value: r.renditionConfiguration?.renditions?.join(', ') || r.renditionConfiguration?.renditionSelection },
+              { label: 'Tags', value: tagged(r.tags) },
             ]}
           />
         ) : (
@@ -227,11 +233,9 @@ function Snapshot({ session: s }: { session: StreamSession }) {
 const refresh = 10_000 // milliseconds between looks at the measurements of a live session
 const marks = 12 // events that are marked in a chart
 
-type Drawn = { period: number; series: Record<string, Point[]> }
-
-/** Asks for all measurements of a session, as fine as they are kept. */
+/** Asks for all measurements of a session, as fine as they are kept from its beginning. */
 async function measure(api: Api, channel: string, from: Date, to: Date): Promise<Drawn> {
-  let drawn: Drawn = { period: 1, series: {} }
+  const tried: Drawn[] = []
   for (const period of attempts(from.getTime(), to.getTime())) {
     const answer = await api.cloudwatch.send(
       new GetMetricDataCommand({
@@ -244,27 +248,29 @@ async function measure(api: Api, channel: string, from: Date, to: Date): Promise
         })),
       }),
     )
-    drawn = { period, series: {} }
+    const drawn: Drawn = { period, series: {} }
     metrics.forEach((m, i) => {
       const found = answer.MetricDataResults?.find((r) => r.Id === 'm' + i)
       drawn.series[m.name] = (found?.Timestamps ?? []).map((x, j) => ({ x, y: (found?.Values?.[j] ?? 0) * m.scale }))
     })
-    if (Object.values(drawn.series).some((s) => s.length)) return drawn
+    tried.push(drawn)
+    if (whole(drawn, from.getTime())) break
   }
-  return drawn
+  return best(tried) ?? tried[0]!
 }
 
 function Charts({ channel, session: s }: { channel: string; session: StreamSession }) {
   const { api } = useSession()
   const begin = s.startTime ?? new Date()
-  const created = s.truncatedEvents?.at(-1)?.eventTime ?? begin
+  const events = s.truncatedEvents ?? []
+  const created = events.at(-1)?.eventTime ?? begin
   const from = created < begin ? created : begin
   const asked = useAsk(`charts ${s.streamId} ${!!s.endTime}`, () => measure(api, channel, from, s.endTime ?? new Date()), s.endTime ? {} : { every: refresh })
   if (asked.error !== undefined && !asked.data) return <Wrong error={asked.error} retry={asked.refresh} />
   return (
     <Container
       header={
-        <Header variant="h2" description={asked.data && `One point for each ${asked.data.period === 1 ? 'second' : length(asked.data.period * 1000)}: the finest that is kept and fits the screen. Events are the dashed lines.`}>
+        <Header variant="h2" description={asked.data && `One point for each ${asked.data.period === 1 ? 'second' : length(asked.data.period * 1000)}: the finest that is kept and fits the screen. ${events.length > marks ? `The newest ${marks} events` : 'Events'} are the dashed lines.`}>
           Measurements
         </Header>
       }
@@ -276,7 +282,7 @@ function Charts({ channel, session: s }: { channel: string; session: StreamSessi
             title={m.title}
             unit={m.unit}
             points={asked.data?.series[m.name] ?? []}
-            events={s.truncatedEvents ?? []}
+            events={events}
             domain={[from, s.endTime ?? new Date()]}
             loading={asked.loading && !asked.data}
           />

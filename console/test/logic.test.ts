@@ -6,7 +6,7 @@ import { texts } from '../src/id3'
 import { onAir, streamOf } from '../src/onair'
 import { paced } from '../src/pace'
 import { search } from '../src/parts/paging'
-import { changes, toTags } from '../src/parts/tagging'
+import { changes, hindrance, toTags } from '../src/parts/tagging'
 import { addresses, ffmpeg, srtUrl } from '../src/publish'
 import { Rights } from '../src/rights'
 import { href, parseRoute } from '../src/route'
@@ -106,6 +106,17 @@ describe('a search', () => {
   })
   it('ends where the list does', async () => {
     expect(await search(pages(3), () => false, undefined)).toEqual({ items: [], next: undefined })
+  })
+})
+
+describe('changed tags', () => {
+  const yes = { allowed: true }
+  const no = { allowed: false, reason: 'not this key' }
+  it('need the right to each thing that saving them does', () => {
+    expect(hindrance({ put: { a: 'b' }, remove: [] }, yes, no)).toBeUndefined()
+    expect(hindrance({ put: {}, remove: ['a'] }, yes, no)).toBe('not this key')
+    expect(hindrance({ put: { a: 'b' }, remove: [] }, no, yes)).toBe('not this key')
+    expect(hindrance({ put: {}, remove: ['a'] }, no, yes)).toBeUndefined()
   })
 })
 

@@ -1,4 +1,5 @@
 // Tags as a form has them, and what saving them asks for.
+import type { Verdict } from '../rights'
 
 export type Pair = { key: string; value: string }
 
@@ -17,4 +18,10 @@ export function changes(from: Record<string, string>, to: Record<string, string>
     put: Object.fromEntries(Object.entries(to).filter(([key, value]) => from[key] !== value)),
     remove: Object.keys(from).filter((key) => !(key in to)),
   }
+}
+
+/** Why a key may not make changes, if so. */
+export function hindrance({ put, remove }: ReturnType<typeof changes>, tag: Verdict, untag: Verdict): string | undefined {
+  if (remove.length && !untag.allowed) return untag.reason
+  if (Object.keys(put).length && !tag.allowed) return tag.reason
 }

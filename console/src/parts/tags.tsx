@@ -1,15 +1,16 @@
 // Tags of a resource: shown, and changed.
 import AttributeEditor from '@cloudscape-design/components/attribute-editor'
 import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import Input from '@cloudscape-design/components/input'
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs'
 import { TagResourceCommand, UntagResourceCommand } from '@aws-sdk/client-ivs'
 import { useState } from 'react'
-import { useSession } from '../session'
-import { MayButton, Send } from './basics'
-import { changes, type Pair, toPairs, toTags } from './tagging'
+import { useMay, useSession } from '../session'
+import { Send } from './basics'
+import { changes, hindrance, type Pair, toPairs, toTags } from './tagging'
 
 export function TagsField({ pairs, change }: { pairs: Pair[]; change: (pairs: Pair[]) => void }) {
   const set = (at: number, pair: Partial<Pair>) => change(pairs.map((p, i) => (i === at ? { ...p, ...pair } : p)))
@@ -34,8 +35,11 @@ export function TagsField({ pairs, change }: { pairs: Pair[]; change: (pairs: Pa
 export function TagsPanel({ arn, tags, changed }: { arn: string; tags: Record<string, string> | undefined; changed: () => void }) {
   const { api } = useSession()
   const [draft, setDraft] = useState<Pair[] | null>(null)
+  const tag = useMay('ivs:TagResource', arn)
+  const untag = useMay('ivs:UntagResource', arn)
+  const { put, remove } = changes(tags ?? {}, toTags(draft ?? []))
+  const reason = hindrance({ put, remove }, tag, untag)
   const save = async () => {
-    const { put, remove } = changes(tags ?? {}, toTags(draft ?? []))
     if (remove.length) await api.ivs.send(new UntagResourceCommand({ resourceArn: arn, tagKeys: remove }))
     if (Object.keys(put).length) await api.ivs.send(new TagResourceCommand({ resourceArn: arn, tags: put }))
   }
@@ -46,7 +50,7 @@ export function TagsPanel({ arn, tags, changed }: { arn: string; tags: Record<st
         <Header
           variant="h2"
           counter={`(${entries.length})`}
-          actions={!draft && <MayButton action="ivs:TagResource" on={arn} onClick={() => setDraft(toPairs(tags ?? {}))}>Change tags</MayButton>}
+          actions={!draft && <Button disabled={!tag.allowed && !untag.allowed} disabledReason={tag.reason} onClick={() => setDraft(toPairs(tags ?? {}))}>Change tags</Button>}
         >
           Tags
         </Header>
@@ -55,6 +59,7 @@ export function TagsPanel({ arn, tags, changed }: { arn: string; tags: Record<st
       {draft ? (
         <Send
           verb="Save tags"
+          valid={!reason}
           act={save}
           close={(done) => {
             setDraft(null)
@@ -62,6 +67,7 @@ export function TagsPanel({ arn, tags, changed }: { arn: string; tags: Record<st
           }}
         >
           <TagsField pairs={draft} change={setDraft} />
+          {reason && <Box color="text-status-error">{reason}</Box>}
         </Send>
       ) : entries.length ? (
         <KeyValuePairs columns={3} items={entries.map(([label, value]) => ({ label, value: value || '–' }))} />

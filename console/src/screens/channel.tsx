@@ -55,6 +55,7 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
   const { api, notify } = useSession()
   const id = idOf(arn)
   const stream = useStream(arn)
+  const mayEdit = useMay('ivs:UpdateChannel', arn)
   const known = onAir(stream, stream.data)
   const live = known.stream
   const notLive = live ? undefined : known.state === 'offline' ? 'The channel is offline.' : 'It is not known whether the channel is live.'
@@ -112,15 +113,19 @@ function Shown({ arn, channel, edit, changed }: { arn: string; channel: Channel;
       <TagsPanel arn={arn} tags={channel.tags} changed={changed} />
       {edit && (
         <Modal visible size="large" header={`Edit ${channel.name || id}`} closeAriaLabel="Close" onDismiss={leaveEdit}>
-          <ChannelForm
-            channel={channel}
-            close={(saved) => {
-              leaveEdit()
-              if (!saved) return
-              changed()
-              notify('The channel was saved.')
-            }}
-          />
+          {mayEdit.allowed ? (
+            <ChannelForm
+              channel={channel}
+              close={(saved) => {
+                leaveEdit()
+                if (!saved) return
+                changed()
+                notify('The channel was saved.')
+              }}
+            />
+          ) : (
+            <Alert type="info">{mayEdit.reason}</Alert>
+          )}
         </Modal>
       )}
       {asking === 'stop' && (

@@ -16,6 +16,7 @@ import { Send } from '../parts/basics'
 import { TagsField } from '../parts/tags'
 import { type Pair, toTags } from '../parts/tagging'
 import { useAsk, useSession } from '../session'
+import { explain } from '../trouble'
 import { nameTrouble } from './names'
 
 export const types = [
@@ -161,7 +162,7 @@ function Choice({ label, about, value, change, load }: { label: string; about: s
   const asked = useAsk(label, load)
   const options = [none, ...(asked.data ?? [])]
   return (
-    <FormField label={label} description={about} errorText={asked.error === undefined ? undefined : 'This key may not list them.'}>
+    <FormField label={label} description={about} errorText={asked.error === undefined ? undefined : explain(asked.error).title + '.'}>
       <Select
         options={options}
         selectedOption={options.find((o) => o.value === value) ?? { value, label: idOf(value) }}

@@ -47,7 +47,7 @@ func (s *Snapshot) Playlist(delta bool) []byte { return s.text(delta).plain }
 // PlaylistGzip returns the media playlist compressed, on the same terms.
 func (s *Snapshot) PlaylistGzip(z *Zippers, delta bool) []byte {
 	t := s.text(delta)
-	t.zipOnce.Do(func() { t.zipped = z.zip(t.plain) })
+	t.zipOnce.Do(func() { t.zipped = z.Zip(t.plain) })
 	return t.zipped
 }
 
@@ -307,8 +307,8 @@ func appendBreaks(b []byte, breaks []AdBreak) []byte {
 // far more than the playlists it is for. The zero value is ready.
 type Zippers struct{ idle sync.Pool }
 
-// zip compresses b, quickly: what is compressed is soon replaced.
-func (z *Zippers) zip(b []byte) []byte {
+// Zip compresses b, quickly: what is compressed is soon replaced.
+func (z *Zippers) Zip(b []byte) []byte {
 	var out bytes.Buffer
 	w, ok := z.idle.Get().(*gzip.Writer)
 	if ok {

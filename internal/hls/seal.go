@@ -55,7 +55,7 @@ func (g *Gated) Playlist(delta bool) []byte { return g.text(delta).plain }
 // PlaylistGzip is Snapshot.PlaylistGzip for those who come through the gate.
 func (g *Gated) PlaylistGzip(z *Zippers, delta bool) []byte {
 	t := g.text(delta)
-	t.zipOnce.Do(func() { t.zipped = z.zip(t.plain) })
+	t.zipOnce.Do(func() { t.zipped = z.Zip(t.plain) })
 	return t.zipped
 }
 

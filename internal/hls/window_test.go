@@ -278,7 +278,7 @@ func BenchmarkPlaylist(b *testing.B) {
 	fill(w, 0, 30, 2*time.Second, 1)
 	var z Zippers
 	text := w.Snapshot().Playlist(false)
-	for name, write := range map[string]func() []byte{"text": func() []byte { return w.Snapshot().render(0) }, "gzip": func() []byte { return z.zip(text) }} {
+	for name, write := range map[string]func() []byte{"text": func() []byte { return w.Snapshot().render(0) }, "gzip": func() []byte { return z.Zip(text) }} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

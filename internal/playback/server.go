@@ -120,6 +120,11 @@ func (s *Server) multivariant(w http.ResponseWriter, r *http.Request, channel iv
 	h := w.Header()
 	h.Set("Content-Type", playlistType)
 	h.Set("Cache-Control", "no-cache, no-store")
+	h.Add("Vary", "Accept-Encoding")
+	if acceptsGzip(r.Header) {
+		h.Set("Content-Encoding", "gzip")
+		body = s.zippers.Zip(body)
+	}
 	send(w, r, body)
 }
 

@@ -323,6 +323,34 @@ func TestPlaylistIsCompressedForWhoTakesIt(t *testing.T) {
 	}
 }
 
+// TestTheMultivariantPlaylistIsCompressedForWhoTakesIt: it is one viewer's all the same.
+func TestTheMultivariantPlaylistIsCompressedForWhoTakesIt(t *testing.T) {
+	s := newSite(t)
+	s.publish(channel("live", false), "st-1a", 9*time.Second)
+	for accept, want := range map[string]bool{"gzip": true, "identity": false, "gzip;q=0": false} {
+		resp, body := s.do("GET", s.url("live"), "Accept-Encoding", accept)
+		if got := resp.Header.Get("Content-Encoding") == "gzip"; got != want || int(resp.ContentLength) != len(body) {
+			t.Errorf("Accept-Encoding %q: gzip %t, want %t; %d bytes, %d were said", accept, got, want, len(body), resp.ContentLength)
+			continue
+		}
+		if resp.Header.Get("Cache-Control") != "no-cache, no-store" || resp.Header.Get("Vary") != "Accept-Encoding" || resp.Header.Get("Etag") != "" {
+			t.Errorf("Accept-Encoding %q: a cache may keep it: %v", accept, resp.Header)
+		}
+		if want {
+			z, err := gzip.NewReader(bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if resp, _ := s.do("GET", last(t, s.url("live"), body)); resp.StatusCode != 200 {
+			t.Errorf("Accept-Encoding %q: its rendition answers %s\n%s", accept, resp.Status, body)
+		}
+	}
+}
+
 func TestAfterTheEnd(t *testing.T) {
 	s := newSite(t)
 	p := s.publish(channel("live", false), "st-1a", 5*time.Second)

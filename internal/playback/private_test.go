@@ -22,6 +22,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"openivs/internal/hls"
 	"openivs/internal/ivs"
 	"openivs/internal/media/mediatest"
 	"openivs/internal/pipeline"
@@ -267,11 +268,79 @@ func TestCountriesOfPolicies(t *testing.T) {
 	expectCode(t, "without a database", c.ask(t, "GET", playbackPath), 503, "service_unavailable")
 }
 
+// TestAPictureThatGrowsIsKeptFromWhoMayNotSeeIt has an encoder change its picture
+// while viewers of each right watch.
 func TestAPictureThatGrowsIsKeptFromWhoMayNotSeeIt(t *testing.T) {
 	c := newClub(t, true, nil)
-	c.open(t, "st-1") // of 360 lines
+	p := c.open(t, "st-1") // of 360 lines
+	tokens, playlists := map[string]string{}, map[string]string{}
 	for _, most := range []string{"SD", "HD", "FULL_HD"} {
-		c.follow(t, c.follow(t, c.token(t, map[string]any{"aws:maximum-resolution": most})))
+		tokens[most] = c.token(t, map[string]any{"aws:maximum-resolution": most})
+		playlists[most] = c.follow(t, tokens[most])
+		c.follow(t, playlists[most])
+	}
+	for u := range mediatest.Shift(lines(mediatest.Plain(t), 720).Units(10*time.Second), 10*time.Second) {
+		if err := p.WriteUnit(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, most := range []string{"HD", "FULL_HD"} {
+		expectCode(t, most, c.ask(t, "GET", playlists[most]), 200, "#EXT-X-DISCONTINUITY\n")
+		expectCode(t, most+", again", c.ask(t, "GET", tokens[most]), 200, "RESOLUTION=1280x720")
+	}
+	expectCode(t, "SD", c.ask(t, "GET", playlists["SD"]), 403, "Forbidden")
+	expectCode(t, "SD, again", c.ask(t, "GET", tokens["SD"]), 404, "transcode_does_not_exist")
+}
+
+// lines gives a clip's pictures another number of lines, as far as anybody is told.
+func lines(clip *mediatest.Clip, n int) *mediatest.Clip {
+	track := *clip.Video
+	track.Picture.Width, track.Picture.Height = n*16/9, n
+	c := *clip
+	c.Video = &track
+	return &c
+}
+
+// A show is one stream that runs for ever, whatever it is made of.
+type show struct {
+	stream   *hls.Stream
+	snapshot *ivs.Snapshot
+}
+
+func (s show) Live(ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool)   { return s.stream, s.snapshot, true }
+func (s show) Latest(ivs.ARN) (*hls.Stream, *ivs.Snapshot, bool) { return s.stream, s.snapshot, true }
+func (s show) Stream(string) (*hls.Stream, *ivs.Snapshot, bool)  { return s.stream, s.snapshot, true }
+func (s show) Opened() <-chan struct{}                           { return nil }
+
+func TestRenditionsAreKeptFromWhoMayNotSeeThem(t *testing.T) {
+	c := newClub(t, true, nil)
+	var windows []*hls.Window
+	all := []int{1080, 720, 480, 160}
+	for _, n := range all {
+		w := &hls.Window{Stream: "st-1", Rendition: fmt.Sprint(n, "p30"), Name: fmt.Sprint(n, "p30"), Key: []byte("seals of tests")}
+		p := hls.Packager{Window: w}
+		for u := range lines(mediatest.Plain(t), n).Units(10 * time.Second) {
+			if err := p.WriteUnit(u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		windows = append(windows, w)
+	}
+	c.server.Streams = show{hls.NewStream("st-1", windows...), &ivs.Snapshot{Channel: c.channel}}
+	for most, want := range map[string]int{"SD": 480, "HD": 720, "FULL_HD": 1080} {
+		path := c.token(t, map[string]any{"aws:maximum-resolution": most})
+		master := c.ask(t, "GET", path).Body.String()
+		one := c.follow(t, path)
+		for _, n := range all {
+			name, status := fmt.Sprint("/", n, "p30.m3u8"), 200
+			if n > want {
+				status = 403
+			}
+			if listed := strings.Count(master, name) == 1; listed != (n <= want) {
+				t.Errorf("%s: %s is listed: %t\n%s", most, name, listed, master)
+			}
+			expectCode(t, most+" asks for "+name, c.ask(t, "GET", one[:strings.LastIndexByte(one, '/')]+name), status, "")
+		}
 	}
 }
 

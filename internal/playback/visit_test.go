@@ -149,6 +149,40 @@ func TestViewersDifferInTheirTicketsOnly(t *testing.T) {
 	})
 }
 
+// TestSoundAloneIsThereForWhoAsksForIt asks for it as the IVS player does.
+func TestSoundAloneIsThereForWhoAsksForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBooth(t, 0)
+		p := b.publish("st-1a", 9*time.Second, false)
+		const sound = "/audio_only.m3u8"
+		if plain := b.do("GET", playbackPath).Body.String(); strings.Contains(plain, sound) {
+			t.Errorf("nobody asked for it:\n%s", plain)
+		}
+		w := b.do("GET", playbackPath+"?allow_audio_only=true")
+		if w.Code != 200 || strings.Count(w.Body.String(), sound) != 1 || strings.Count(w.Body.String(), "#EXT-X-STREAM-INF") != 2 {
+			t.Fatalf("asked for: %d\n%s", w.Code, w.Body)
+		}
+		path := strings.TrimPrefix(last(t, "http://x"+playbackPath, w.Body.Bytes()), "http://x")
+		if w := b.do("GET", path); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("before any of it is made: %d %s", w.Code, w.Body)
+		}
+		for u := range mediatest.Shift(mediatest.Plain(t).Units(9*time.Second), 9*time.Second) {
+			if err := p.WriteUnit(u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		playlist := b.do("GET", path)
+		if playlist.Code != 200 || !strings.Contains(playlist.Body.String(), "/segment/st-1a/audio_only/") {
+			t.Fatalf("its playlist: %d %s", playlist.Code, playlist.Body)
+		}
+		segment := strings.TrimPrefix(last(t, "http://x"+path, playlist.Body.Bytes()), "http://x")
+		if w := b.do("GET", segment); w.Code != 200 || w.Body.Len() == 0 {
+			t.Errorf("its segment: %d, %d bytes", w.Code, w.Body.Len())
+		}
+		b.close(p)
+	})
+}
+
 func TestRefusedWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBooth(t, 2)

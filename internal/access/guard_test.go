@@ -258,17 +258,7 @@ func TestEveryOperationHasARightAndARate(t *testing.T) {
 	nobody := open(allow("s3:*", "*", ""))
 	somebody := open("IVSFullAccess")
 	somebody.guard.Rates = rates
-	var model struct {
-		Operations map[string]struct{ Method, Path, Input string }
-	}
-	b, err := os.ReadFile("../api/model/ivs-api.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &model); err != nil || len(model.Operations) == 0 {
-		t.Fatalf("%d operations, %v", len(model.Operations), err)
-	}
-	for name, op := range model.Operations {
+	for name, op := range model(t) {
 		path, body := request(name, op.Path)
 		if got := nobody.call(t, op.Method, path, body); !strings.HasPrefix(got, "User: ") && !strings.HasPrefix(name, "Batch") {
 			t.Errorf("%s without a right: %q", name, got)
@@ -286,6 +276,22 @@ func TestEveryOperationHasARightAndARate(t *testing.T) {
 			t.Errorf("%s may be called 400 times at once", name)
 		}
 	}
+}
+
+type operation struct{ Method, Path string }
+
+// model returns the operations of the API by name.
+func model(t *testing.T) map[string]operation {
+	t.Helper()
+	b, err := os.ReadFile("../api/model/ivs-api.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m struct{ Operations map[string]operation }
+	if err := json.Unmarshal(b, &m); err != nil || len(m.Operations) == 0 {
+		t.Fatalf("%d operations, %v", len(m.Operations), err)
+	}
+	return m.Operations
 }
 
 // request is one that passes validation, with an ARN of the right kind.

@@ -127,3 +127,76 @@ func TestRatesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// rateTable is the rate of every operation in calls a second, as the service
+// quotas of Amazon IVS list them; UpdateAdConfiguration, which they leave out, is
+// as the others of its kind.
+func rateTable() map[string]int {
+	return map[string]int{
+		"CreateAdConfiguration": 3, "DeleteAdConfiguration": 3, "GetAdConfiguration": 3, "ListAdConfigurations": 3,
+		"UpdateAdConfiguration": 3,
+		"InsertAdBreak":         1,
+		"BatchGetChannel":       5, "CreateChannel": 5, "DeleteChannel": 5, "GetChannel": 5, "ListChannels": 5, "UpdateChannel": 5,
+		"CreatePlaybackRestrictionPolicy": 5, "DeletePlaybackRestrictionPolicy": 5, "GetPlaybackRestrictionPolicy": 5,
+		"ListPlaybackRestrictionPolicies": 5, "UpdatePlaybackRestrictionPolicy": 5,
+		"DeletePlaybackKeyPair": 3, "GetPlaybackKeyPair": 3, "ImportPlaybackKeyPair": 3, "ListPlaybackKeyPairs": 3,
+		"BatchStartViewerSessionRevocation": 2, "StartViewerSessionRevocation": 10,
+		"CreateRecordingConfiguration": 3, "DeleteRecordingConfiguration": 3, "GetRecordingConfiguration": 3,
+		"ListRecordingConfigurations": 3,
+		"GetStream":                   5, "GetStreamSession": 5, "ListStreams": 5, "ListStreamSessions": 5, "StopStream": 5,
+		"PutMetadata":       155,
+		"BatchGetStreamKey": 5, "CreateStreamKey": 5, "DeleteStreamKey": 5, "GetStreamKey": 5, "ListStreamKeys": 5,
+		"ListTagsForResource": 10, "TagResource": 10, "UntagResource": 10,
+	}
+}
+
+// TestRatesAreThoseOfAmazon makes calls at once and a second later: at once twice
+// the rate is let in, later the rate.
+func TestRatesAreThoseOfAmazon(t *testing.T) {
+	want, operations := rateTable(), model(t)
+	if len(want) != len(operations) {
+		t.Errorf("%d operations have a rate, the API has %d", len(want), len(operations))
+	}
+	for name, op := range operations {
+		synctest.Test(t, func(t *testing.T) {
+			d := rated(t, nil)
+			path, body := request(name, op.Path)
+			made := 0
+			next := func() (c [3]string) {
+				made++
+				c = [3]string{op.Method, path, body}
+				if name == "PutMetadata" { // a channel for each call, as each has a rate of its own
+					c = put(fmt.Sprintf("%schannel/a%011d", prefix, made))
+				}
+				return c
+			}
+			most := func() (n int, refusal string) {
+				for range 3 * 155 {
+					c := next()
+					if refusal = d.call(t, c[0], c[1], c[2]); refusal != "" {
+						return n, refusal
+					}
+					n++
+				}
+				return n, ""
+			}
+			atOnce, refusal := most()
+			time.Sleep(time.Second)
+			later, _ := most()
+			if atOnce != 2*want[name] || later != want[name] {
+				t.Errorf("%s: %d calls at once and %d a second later; want %d and %d", name, atOnce, later, 2*want[name], want[name])
+			}
+			if said := fmt.Sprintf("Operation: ivs:%s exceeded call rate: %d for resource: 123456789012", name, want[name]); refusal != said {
+				t.Errorf("%s: %q, want %q", name, refusal, said)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := rated(t, nil)
+		atOnce, _ := d.admitted(t, 100, put(news))
+		time.Sleep(time.Second)
+		if later, _ := d.admitted(t, 100, put(news)); atOnce != 10 || later != 5 {
+			t.Errorf("metadata of one channel: %d at once and %d a second later; want 10 and 5", atOnce, later)
+		}
+	})
+}

@@ -175,6 +175,7 @@ type quotaFlags struct {
 	QuotaChannels                    []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_channels}"`
 	QuotaStreamKeys                  []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_stream_keys}"`
 	QuotaConcurrentStreams           []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_concurrent_streams}"`
+	QuotaTakeovers                   []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_takeovers}"`
 	QuotaRecordingConfigurations     []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_recording_configurations}"`
 	QuotaAdConfigurations            []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_ad_configurations}"`
 	QuotaPlaybackKeyPairs            []string `group:"quota" placeholder:"COUNT" sep:"none" help:"${quota_playback_key_pairs}"`
@@ -184,7 +185,7 @@ type quotaFlags struct {
 func (f *quotaFlags) flags() map[string][]string {
 	return map[string][]string{
 		"quota-channels": f.QuotaChannels, "quota-stream-keys": f.QuotaStreamKeys, "quota-concurrent-streams": f.QuotaConcurrentStreams,
-		"quota-recording-configurations": f.QuotaRecordingConfigurations, "quota-ad-configurations": f.QuotaAdConfigurations,
+		"quota-takeovers": f.QuotaTakeovers, "quota-recording-configurations": f.QuotaRecordingConfigurations, "quota-ad-configurations": f.QuotaAdConfigurations,
 		"quota-playback-key-pairs": f.QuotaPlaybackKeyPairs, "quota-playback-restriction-policies": f.QuotaPlaybackRestrictionPolicies,
 	}
 }

@@ -40,6 +40,7 @@ func (a *App) joinMedia(ctx context.Context) error {
 		Granted:    a.granted,
 		MaxStreams: a.cfg.Quotas.ConcurrentStreams,
 
+		MaxTakeovers: a.cfg.Quotas.Takeovers,
 		ReplaceAfter: a.cfg.ReplaceAfter,
 	}
 	a.audience = &playback.Audience{

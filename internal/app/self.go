@@ -56,7 +56,7 @@ func (s *self) About(context.Context) (operator.About, error) {
 		Disk:    diskOf(a.cfg.Data),
 		Quotas: map[string]int{
 			"channels": a.cfg.Quotas.Channels, "streamKeysPerChannel": a.cfg.Quotas.StreamKeys, "concurrentStreams": a.cfg.Quotas.ConcurrentStreams,
-			"recordingConfigurations": a.cfg.Quotas.RecordingConfigurations, "adConfigurations": a.cfg.Quotas.AdConfigurations,
+			"takeoversPerStream": a.cfg.Quotas.Takeovers, "recordingConfigurations": a.cfg.Quotas.RecordingConfigurations, "adConfigurations": a.cfg.Quotas.AdConfigurations,
 			"playbackKeyPairs": a.cfg.Quotas.PlaybackKeyPairs, "playbackRestrictionPolicies": a.cfg.Quotas.PlaybackRestrictionPolicies,
 		},
 	}

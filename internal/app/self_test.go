@@ -49,6 +49,29 @@ func TestAKeyOfALinkMayDoWhatItsMakerMayAndDoesNotOutliveIt(t *testing.T) {
 	}
 }
 
+func TestTheQuotaOfTakeoversIsKeptAndTold(t *testing.T) {
+	cfg, err := config.Load(config.Source{Flags: map[string][]string{
+		"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}, "quota-takeovers": {"7"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	a, err := New(ctx, cfg, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.stop(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	told, err := a.self.About(ctx)
+	if err != nil || told.Quotas["takeoversPerStream"] != 7 || a.sessions.MaxTakeovers != 7 {
+		t.Errorf("%d are told of, %d kept, %v; want 7", told.Quotas["takeoversPerStream"], a.sessions.MaxTakeovers, err)
+	}
+}
+
 func TestTheDoctorIsNotAskedAgainWithinAMinute(t *testing.T) {
 	asked := 0
 	s := &self{doctor: func(context.Context) []operator.Finding {

@@ -187,6 +187,7 @@ func TestRules(t *testing.T) {
 		{"quota-channels", []string{"1", "5000", "1000000"}, []string{"", "0", "-1", "1000001", "1.5", "many"}},
 		{"quota-stream-keys", []string{"1", "2"}, []string{"", "0"}},
 		{"quota-concurrent-streams", []string{"1", "100"}, []string{"", "0"}},
+		{"quota-takeovers", []string{"1", "100", "1000000"}, []string{"", "0", "-1", "1000001"}},
 		{"quota-recording-configurations", []string{"1", "20"}, []string{"", "0"}},
 		{"quota-ad-configurations", []string{"1", "20"}, []string{"", "0"}},
 		{"quota-playback-key-pairs", []string{"1", "3"}, []string{"", "0"}},

@@ -10,6 +10,7 @@ type Quotas struct {
 	Channels                    int
 	StreamKeys                  int // of one channel
 	ConcurrentStreams           int
+	Takeovers                   int // of one stream
 	RecordingConfigurations     int
 	AdConfigurations            int
 	PlaybackKeyPairs            int
@@ -25,6 +26,7 @@ func howMuchItAllows() []Setting {
 		quota("channels", 5000, "Channels", func(q *Quotas) *int { return &q.Channels }),
 		quota("stream-keys", 1, "Stream keys of one channel", func(q *Quotas) *int { return &q.StreamKeys }),
 		quota("concurrent-streams", 100, "Streams that are live at the same time", func(q *Quotas) *int { return &q.ConcurrentStreams }),
+		quota("takeovers", 100, "Takeovers of one stream", func(q *Quotas) *int { return &q.Takeovers }),
 		quota("recording-configurations", 20, "Recording configurations", func(q *Quotas) *int { return &q.RecordingConfigurations }),
 		quota("ad-configurations", 20, "Ad configurations", func(q *Quotas) *int { return &q.AdConfigurations }),
 		quota("playback-key-pairs", 3, "Playback key pairs", func(q *Quotas) *int { return &q.PlaybackKeyPairs }),

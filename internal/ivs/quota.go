@@ -8,6 +8,7 @@ type Quotas struct {
 	Channels                    int // 0: 5,000
 	StreamKeys                  int // of one channel; 0: 1
 	ConcurrentStreams           int // 0: 100
+	Takeovers                   int // of one stream; 0: 100
 	RecordingConfigurations     int // 0: 20
 	AdConfigurations            int // 0: 20
 	PlaybackKeyPairs            int // 0: 3
@@ -20,6 +21,7 @@ func (q Quotas) Effective() Quotas {
 		Channels:                    cmp.Or(q.Channels, 5000),
 		StreamKeys:                  cmp.Or(q.StreamKeys, 1),
 		ConcurrentStreams:           cmp.Or(q.ConcurrentStreams, 100),
+		Takeovers:                   cmp.Or(q.Takeovers, 100),
 		RecordingConfigurations:     cmp.Or(q.RecordingConfigurations, 20),
 		AdConfigurations:            cmp.Or(q.AdConfigurations, 20),
 		PlaybackKeyPairs:            cmp.Or(q.PlaybackKeyPairs, 3),

@@ -16,8 +16,6 @@ const (
 
 	thumbnailsDir = "media/thumbnails"
 	latestName    = "media/latest_thumbnail/thumb.jpg"
-	masterName    = "master.m3u8"
-	rangesName    = "byte-range-multivariant.m3u8" // of pieces
 )
 
 // idLength is how many characters the ids of a recording have.

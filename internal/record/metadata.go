@@ -61,7 +61,7 @@ func (rec *Recording) metadata(c condition, all []*listing, status string) ([]by
 	m := metadata{
 		Version: "v1", Channel: rec.head.Channel.String(), Status: status,
 		StartedAt: c.Started.UTC().Format(time.RFC3339),
-		Media:     contents{HLS: hlsContents{Path: proof.MediaDir, Playlist: masterName, ByteRange: rangesName, Renditions: []oneContents{}}},
+		Media:     contents{HLS: hlsContents{Path: proof.MediaDir, Playlist: proof.MasterName, ByteRange: proof.RangesName, Renditions: []oneContents{}}},
 	}
 	if status != recordingStarted {
 		m.EndedAt = c.Ended.UTC().Format(time.RFC3339)

@@ -388,8 +388,8 @@ func (s *shelf) putPlaylists(ctx context.Context) bool {
 		}
 		l.dirty = false
 	}
-	return s.putMaster(ctx, masterName, master(s.order, proof.PlaylistName)) &&
-		s.putMaster(ctx, rangesName, master(s.order, proof.PieceListName))
+	return s.putMaster(ctx, proof.MasterName, master(s.order, proof.PlaylistName)) &&
+		s.putMaster(ctx, proof.RangesName, master(s.order, proof.PieceListName))
 }
 
 // putMaster puts a multivariant playlist, unless it is there as it is.

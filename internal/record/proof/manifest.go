@@ -14,6 +14,8 @@ const (
 	MediaDir      = "media/hls"
 	PlaylistName  = "playlist.m3u8"
 	PieceListName = "byte-range-variant.m3u8"
+	MasterName    = "master.m3u8"
+	RangesName    = "byte-range-multivariant.m3u8" // of pieces
 	EndedStatus   = "RECORDING_ENDED"
 )
 

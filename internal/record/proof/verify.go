@@ -101,9 +101,11 @@ func (v *verification) run(ctx context.Context) error {
 			}
 		}
 		longest = max(longest, total)
-		v.playlist(ctx, dir, r.Segments)
-		v.pieces(ctx, dir, r.Segments)
+		v.playlist(ctx, dir, r.Inits, r.Segments)
+		v.pieces(ctx, dir, r.Inits, r.Segments)
 	}
+	v.multivariant(ctx, MasterName, PlaylistName, m)
+	v.multivariant(ctx, RangesName, PieceListName, m)
 	if off := longest*1000 - float64(m.Duration); math.Abs(off) > 1 {
 		v.add("the longest rendition lasts %.3f s, the recording is said to last %d ms", longest, m.Duration)
 	}
@@ -200,8 +202,60 @@ func (v *verification) object(ctx context.Context, dir, uri string, size int64, 
 	}
 }
 
+// multivariant compares a list of playlists that have a name with the renditions.
+func (v *verification) multivariant(ctx context.Context, name, playlist string, m manifest) {
+	name = path.Join(MediaDir, name)
+	b, err := v.read(ctx, name)
+	if err != nil {
+		v.add("%w", err)
+		return
+	}
+	if !strings.HasPrefix(string(b), "#EXTM3U\n") {
+		v.add("%s: it is no playlist", name)
+		return
+	}
+	missing := make(map[string]bool)
+	for _, r := range m.Renditions {
+		missing[r.Path+"/"+playlist] = true
+	}
+	for line := range strings.Lines(string(b)) {
+		uri, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "?") // where a server adds what it asks for
+		if uri == "" || uri[0] == '#' {
+			continue
+		}
+		if !missing[uri] {
+			v.add("%s lists %.80q, which was not written, or twice", name, uri)
+			return
+		}
+		delete(missing, uri)
+	}
+	for _, r := range m.Renditions {
+		if missing[r.Path+"/"+playlist] {
+			v.add("%s does not list %s", name, r.Path)
+		}
+	}
+}
+
+// maps compares the initialization sections that a playlist names with those that were
+// written: all of a rendition needs one, and they come in their order.
+func (v *verification) maps(name string, all []listed, inits []Init) {
+	at := 0
+	for _, l := range all {
+		if l.init == "" && len(inits) == 0 {
+			continue
+		}
+		for at < len(inits) && inits[at].URI != l.init {
+			at++
+		}
+		if at == len(inits) {
+			v.add("%s has initialization section %.40q for %s, which was not written for it", name, l.init, l.uri)
+			return
+		}
+	}
+}
+
 // playlist compares a rendition's playlist with its segments.
-func (v *verification) playlist(ctx context.Context, dir string, segments []Segment) {
+func (v *verification) playlist(ctx context.Context, dir string, inits []Init, segments []Segment) {
 	name := path.Join(dir, PlaylistName)
 	listed, err := v.listed(ctx, name)
 	if err != nil {
@@ -216,21 +270,30 @@ func (v *verification) playlist(ctx context.Context, dir string, segments []Segm
 		if s := segments[i]; l.uri != s.URI || math.Abs(l.seconds-s.Duration) > 1e-4 || l.size >= 0 {
 			v.add("%s lists %.40q with %.5f s in place of %s with %.5f s", name, l.uri, l.seconds, s.URI, s.Duration)
 			return
+		} else if l.broken != s.Discontinuity {
+			v.add("%s has a discontinuity before %s: %t, it was written with one: %t", name, s.URI, l.broken, s.Discontinuity)
+			return
 		}
 	}
+	v.maps(name, listed, inits)
 }
 
 // pieces compares a rendition's list of pieces with its segments.
-func (v *verification) pieces(ctx context.Context, dir string, segments []Segment) {
+func (v *verification) pieces(ctx context.Context, dir string, inits []Init, segments []Segment) {
 	name := path.Join(dir, PieceListName)
 	listed, err := v.listed(ctx, name)
 	if err != nil {
 		v.add("%w", err)
 		return
 	}
+	v.maps(name, listed, inits)
 	for _, s := range segments {
 		n, at, length := 0, int64(0), 0.0
 		for len(listed) > 0 && listed[0].uri == s.URI && listed[0].at == at {
+			if broken := n == 0 && s.Discontinuity; listed[0].broken != broken {
+				v.add("%s has a discontinuity before byte %d of %s: %t, it was written with one: %t", name, at, s.URI, !broken, broken)
+				return
+			}
 			n, at, length = n+1, at+listed[0].size, length+listed[0].seconds
 			listed = listed[1:]
 		}
@@ -261,7 +324,11 @@ type listed struct {
 	uri      string
 	seconds  float64
 	size, at int64 // size is negative where the whole is meant
+	broken   bool  // it does not follow on what was before
+	init     string
 }
+
+const initTag = `#EXT-X-MAP:URI="`
 
 // readPlaylist reads what matters of a playlist that is complete.
 func readPlaylist(text string) (all []listed, err error) {
@@ -283,12 +350,17 @@ func readPlaylist(text string) (all []listed, err error) {
 			l.size, err = strconv.ParseInt(size, 10, 64)
 			l.at, wrong = strconv.ParseInt(at, 10, 64)
 			err = errors.Join(err, wrong)
+		case line == "#EXT-X-DISCONTINUITY":
+			l.broken = true
+		case strings.HasPrefix(line, initTag):
+			uri, _, _ := strings.Cut(line[len(initTag):], `"`)
+			l.init, _, _ = strings.Cut(uri, "?")
 		case line == "#EXT-X-ENDLIST":
 			ended = true
 		case line != "" && line[0] != '#':
 			l.uri, _, _ = strings.Cut(line, "?") // where a server adds what it asks for
 			all = append(all, l)
-			l = listed{size: -1}
+			l = listed{size: -1, init: l.init}
 		}
 		if err != nil {
 			return nil, err

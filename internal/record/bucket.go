@@ -27,6 +27,9 @@ type Bucket interface {
 	// it: afterwards nothing, or the whole file, is left under its old name.
 	PutFile(ctx context.Context, key, name string) error
 
+	// An error of Put and PutFile that is fs.ErrNotExist or fs.ErrPermission is a
+	// refusal. It may have a method Reason() string, for operators, which says more.
+
 	// Probe says why nothing can be stored: fs.ErrNotExist if there is no such
 	// bucket here, fs.ErrPermission if it is not ours to write to. It leaves
 	// nothing behind in a bucket that lets it.

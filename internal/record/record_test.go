@@ -261,6 +261,13 @@ var (
 	errGone   = fmt.Errorf("404: %w", fs.ErrNotExist)
 )
 
+// An unkeyed error is a refusal that tells why.
+type unkeyed struct{ error }
+
+func (u *unkeyed) Unwrap() error { return u.error }
+
+func (*unkeyed) Reason() string { return "its key cannot be used" }
+
 func TestARecordingFailsOnPurpose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, v := newStudio(t), session(t, nil)
@@ -335,6 +342,11 @@ func TestFaultsOfBucketsEndInAWholeRecordingOrAReason(t *testing.T) {
 			"missing", 0, func(*studio, context.Context) error { return errGone },
 			[]string{ivs.RecordingStartFailure},
 			"ValidationException: bucket demo-bucket is missing or in another region",
+		},
+		{
+			"its key is refused", 0, func(*studio, context.Context) error { return &unkeyed{errDenied} },
+			[]string{ivs.RecordingStartFailure},
+			"AccessDeniedException: bucket demo-bucket takes no objects: its key cannot be used",
 		},
 		{"refused midway", 0, func(s *studio, _ context.Context) error {
 			if time.Since(s.begun) > 20*time.Second {

@@ -219,6 +219,12 @@ func (rec *Recording) pause(ctx context.Context, d time.Duration) {
 
 // refusal says what an operator can do about a bucket that refuses us.
 func refusal(bucket string, err error) string {
+	if more, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok {
+		return fmt.Sprintf("AccessDeniedException: bucket %s takes no objects: %s", bucket, more.Reason())
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Sprintf("AccessDeniedException: the server may not write to bucket %s", bucket)
 	}

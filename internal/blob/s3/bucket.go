@@ -123,6 +123,7 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size i
 	}
 	_, err = b.store.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ServerSideEncryption: b.store.sse,
+		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, // the store refuses what arrives as something else
 	})
 	return err
 }
@@ -196,6 +197,8 @@ func verdict(err error) error {
 		code = e.ErrorCode()
 	}
 	switch {
+	case strings.HasPrefix(code, "KMS."):
+		return &keyRefused{err}
 	case status == http.StatusNotFound, status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect,
 		code == "AuthorizationHeaderMalformed", code == "IllegalLocationConstraintException":
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -204,4 +207,15 @@ func verdict(err error) error {
 	default:
 		return err
 	}
+}
+
+// A keyRefused is what a bucket answers that encrypts with a key of AWS KMS which we
+// cannot use. Amazon IVS does not record into such buckets either.
+type keyRefused struct{ error }
+
+func (k *keyRefused) Unwrap() []error { return []error{fs.ErrPermission, k.error} }
+
+// Reason is for operators.
+func (*keyRefused) Reason() string {
+	return "it encrypts with a key of AWS KMS that cannot be used: let it encrypt with SSE-S3"
 }

@@ -2,7 +2,10 @@ package s3_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"net"
@@ -154,6 +157,7 @@ func TestProbeReadsAnswers(t *testing.T) {
 		{"another region redirects", by(answer(http.StatusMovedPermanently, "PermanentRedirect"), ok, ok), fs.ErrNotExist},
 		{"another region knows the signature's", by(denied, answer(http.StatusBadRequest, "AuthorizationHeaderMalformed"), ok), fs.ErrNotExist},
 		{"it was deleted just now", by(ok, answer(http.StatusNotFound, "NoSuchBucket"), ok), fs.ErrNotExist},
+		{"its key is disabled", by(ok, answer(http.StatusBadRequest, "KMS.DisabledException"), ok), fs.ErrPermission},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(tt.server)
@@ -161,6 +165,13 @@ func TestProbeReadsAnswers(t *testing.T) {
 			err := open(t, server.URL, region).Bucket("demo-bucket").Probe(t.Context())
 			if !errors.Is(err, tt.want) {
 				t.Errorf("Probe: %v, want %v beneath", err, tt.want)
+			}
+			reason, ok := errors.AsType[interface {
+				error
+				Reason() string
+			}](err)
+			if ofKey := strings.Contains(tt.name, "key"); ok != ofKey || ok && !strings.Contains(reason.Reason(), "KMS") {
+				t.Errorf("Probe: %v, which tells a reason: %t, want that: %t", err, ok, ofKey)
 			}
 		})
 	}
@@ -252,5 +263,23 @@ func TestEncryptionIsAskedForWithEachObject(t *testing.T) {
 		if len(got) != 2 || got[0] != want || got[1] != want {
 			t.Errorf("encryption %t: asked for %q with the probe and an object, want %q", encrypt, got, want)
 		}
+	}
+}
+
+// TestAStoreCanTellWhetherAnObjectArrived has the environment ask for no checksums.
+func TestAStoreCanTellWhetherAnObjectArrived(t *testing.T) {
+	become(t, s3test.Root())
+	t.Setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("X-Amz-Checksum-Crc32"))
+	}))
+	defer server.Close()
+	if err := open(t, server.URL, s3test.Region).Bucket("demo-bucket").Put(t.Context(), "a/b", strings.NewReader("text"), 4); err != nil {
+		t.Fatal(err)
+	}
+	want := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte("text"))))
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("checksums %q came with an object, want %q", got, want)
 	}
 }

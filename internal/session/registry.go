@@ -71,11 +71,13 @@ func (r *Registry) maxDuration() time.Duration   { return cmp.Or(r.MaxDuration, 
 func (r *Registry) videoWait() time.Duration     { return cmp.Or(r.VideoWait, 10*time.Second) }
 func (r *Registry) reconnectWait() time.Duration { return cmp.Or(r.ReconnectWait, 2*time.Second) }
 func (r *Registry) replaceAfter() time.Duration  { return cmp.Or(r.ReplaceAfter, 3*time.Second) }
-func (r *Registry) maxTakeovers() int            { return cmp.Or(r.MaxTakeovers, ivs.Quotas{}.Effective().Takeovers) }
-func (r *Registry) flushWait() time.Duration     { return cmp.Or(r.FlushWait, 8*time.Second) }
-func (r *Registry) stopWait() time.Duration      { return cmp.Or(r.StopWait, 5*time.Second) }
-func (r *Registry) storeWait() time.Duration     { return cmp.Or(r.StoreWait, 5*time.Second) }
-func (r *Registry) retention() time.Duration     { return cmp.Or(r.Retention, 60*24*time.Hour) }
+func (r *Registry) maxTakeovers() int {
+	return cmp.Or(r.MaxTakeovers, ivs.Quotas{}.Effective().Takeovers)
+}
+func (r *Registry) flushWait() time.Duration { return cmp.Or(r.FlushWait, 8*time.Second) }
+func (r *Registry) stopWait() time.Duration  { return cmp.Or(r.StopWait, 5*time.Second) }
+func (r *Registry) storeWait() time.Duration { return cmp.Or(r.StoreWait, 5*time.Second) }
+func (r *Registry) retention() time.Duration { return cmp.Or(r.Retention, 60*24*time.Hour) }
 
 func (r *Registry) log() *slog.Logger {
 	if r.Log == nil {

@@ -93,7 +93,7 @@ func everything(t *testing.T, at string, v reflect.Value) {
 	}
 }
 
-// failing is a Service whose StopStream fails.
+// failing is a Service of which those operations fail that have each fault.
 type failing struct {
 	answers
 	err error
@@ -103,19 +103,54 @@ func (f failing) StopStream(context.Context, *ivsapi.StopStreamInput) (*ivsapi.S
 	return nil, f.err
 }
 
+func (f failing) InsertAdBreak(context.Context, *ivsapi.InsertAdBreakInput) (*ivsapi.InsertAdBreakOutput, error) {
+	return nil, f.err
+}
+
+func (f failing) CreateStreamKey(context.Context, *ivsapi.CreateStreamKeyInput) (*ivsapi.CreateStreamKeyOutput, error) {
+	return nil, f.err
+}
+
+func (f failing) BatchGetChannel(context.Context, *ivsapi.BatchGetChannelInput) (*ivsapi.BatchGetChannelOutput, error) {
+	return nil, f.err
+}
+
 func TestSDKReadsFaults(t *testing.T) {
+	channel := aws.String("arn:aws:ivs:us-east-1:123456789012:channel/abcdABCDefgh")
+	stop := func(c *ivs.Client) error {
+		_, err := c.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: channel})
+		return err
+	}
+	insert := func(c *ivs.Client) error {
+		_, err := c.InsertAdBreak(t.Context(), &ivs.InsertAdBreakInput{ChannelArn: channel, DurationSeconds: aws.Int32(30)})
+		return err
+	}
+	create := func(c *ivs.Client) error {
+		_, err := c.CreateStreamKey(t.Context(), &ivs.CreateStreamKeyInput{ChannelArn: channel})
+		return err
+	}
+	get := func(c *ivs.Client) error {
+		_, err := c.BatchGetChannel(t.Context(), &ivs.BatchGetChannelInput{Arns: []string{*channel}})
+		return err
+	}
 	for _, tt := range []struct {
 		fault restjson.Fault
 		want  error
+		call  func(c *ivs.Client) error
 	}{
-		{ivsapi.ValidationException("the reason"), new(types.ValidationException)},
-		{ivsapi.ResourceNotFoundException("the reason"), new(types.ResourceNotFoundException)},
-		{ivsapi.ChannelNotBroadcasting("the reason"), new(types.ChannelNotBroadcasting)},
-		{ivsapi.AccessDeniedException("the reason"), new(types.AccessDeniedException)},
-		{ivsapi.StreamUnavailable("the reason"), new(types.StreamUnavailable)},
+		{ivsapi.ValidationException("the reason"), new(types.ValidationException), stop},
+		{ivsapi.ResourceNotFoundException("the reason"), new(types.ResourceNotFoundException), stop},
+		{ivsapi.ChannelNotBroadcasting("the reason"), new(types.ChannelNotBroadcasting), stop},
+		{ivsapi.AccessDeniedException("the reason"), new(types.AccessDeniedException), stop},
+		{ivsapi.StreamUnavailable("the reason"), new(types.StreamUnavailable), stop},
+		{ivsapi.ConflictException("the reason"), new(types.ConflictException), insert},
+		{ivsapi.InternalServerException("the reason"), new(types.InternalServerException), insert},
+		{ivsapi.ThrottlingException("the reason"), new(types.ThrottlingException), insert},
+		{ivsapi.PendingVerification("the reason"), new(types.PendingVerification), create},
+		{ivsapi.ServiceQuotaExceededException("the reason"), new(types.ServiceQuotaExceededException), create},
+		{ivsapi.ServiceUnavailable("the reason"), new(types.ServiceUnavailable), get},
 	} {
-		c := client(t, serve(failing{err: tt.fault}))
-		_, err := c.StopStream(t.Context(), &ivs.StopStreamInput{ChannelArn: aws.String("arn:aws:ivs:us-east-1:1:channel/a")})
+		err := tt.call(client(t, serve(failing{err: tt.fault})))
 		target := reflect.New(reflect.TypeOf(tt.want))
 		if !errors.As(err, target.Interface()) {
 			t.Errorf("%s: the SDK says %v, want %T", tt.fault.Name, err, tt.want)

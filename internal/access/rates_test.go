@@ -181,7 +181,7 @@ func TestRatesAreThoseOfAmazon(t *testing.T) {
 				return n, ""
 			}
 			atOnce, refusal := most()
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			later, _ := most()
 			if atOnce != 2*want[name] || later != want[name] {
 				t.Errorf("%s: %d calls at once and %d a second later; want %d and %d", name, atOnce, later, 2*want[name], want[name])
@@ -194,7 +194,7 @@ func TestRatesAreThoseOfAmazon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := rated(t, nil)
 		atOnce, _ := d.admitted(t, 100, put(news))
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if later, _ := d.admitted(t, 100, put(news)); atOnce != 10 || later != 5 {
 			t.Errorf("metadata of one channel: %d at once and %d a second later; want 10 and 5", atOnce, later)
 		}

@@ -198,7 +198,7 @@ func verdict(err error) error {
 	}
 	switch {
 	case strings.HasPrefix(code, "KMS."):
-		return &keyRefused{err}
+		return &keyRefusedError{err}
 	case status == http.StatusNotFound, status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect,
 		code == "AuthorizationHeaderMalformed", code == "IllegalLocationConstraintException":
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -209,13 +209,13 @@ func verdict(err error) error {
 	}
 }
 
-// A keyRefused is what a bucket answers that encrypts with a key of AWS KMS which we
+// A keyRefusedError is what a bucket answers that encrypts with a key of AWS KMS which we
 // cannot use. Amazon IVS does not record into such buckets either.
-type keyRefused struct{ error }
+type keyRefusedError struct{ error }
 
-func (k *keyRefused) Unwrap() []error { return []error{fs.ErrPermission, k.error} }
+func (k *keyRefusedError) Unwrap() []error { return []error{fs.ErrPermission, k.error} }
 
 // Reason is for operators.
-func (*keyRefused) Reason() string {
+func (*keyRefusedError) Reason() string {
 	return "it encrypts with a key of AWS KMS that cannot be used: let it encrypt with SSE-S3"
 }

@@ -126,7 +126,7 @@ func TestTheConsoleTellsTheWholeStory(t *testing.T) {
 	v.do("has", "text", "The ad break was inserted.")
 	v.do("stop")
 	enc.left(overIn)
-	text := v.do("session", "text", "Session Ended")
+	text := v.do("session", "text", "Session Ended", "also", "One point for each") // which comes last
 	for _, want := range []string{
 		"320 × 180", "Session Created", "Stream Start", "The stream is live: there are segments that viewers can play.",
 		"Ad Break Inserted", "mp4a.40.2", "studio=one", "Frame rate", "Keyframe interval", "One point for each",

@@ -125,10 +125,11 @@ const commands = {
     await page.getByText('The stream was stopped.').waitFor()
     await page.getByText('The channel is offline. Point an encoder').waitFor()
   },
-  async session({ text }) {
+  async session({ text, also }) {
     await page.getByRole('link', { name: 'Stream sessions' }).first().click()
     await page.getByRole('link', { name: /^st-/ }).first().click()
     await page.getByText(text).first().waitFor()
+    if (also) await page.getByText(also).waitFor()
     return page.locator('main').innerText()
   },
   // press, fill and choose act on what has a name, in the form that is open if any.

@@ -416,7 +416,7 @@ func (s *shelf) putMaster(ctx context.Context, name string, b []byte) bool {
 // finish stores what says that the recording is over.
 func (s *shelf) finish(ctx context.Context) {
 	if !s.closed {
-		s.closed = true
+		s.closed, s.masters = true, nil // what is last is stored whatever was
 		for _, l := range s.order {
 			l.dirty = true
 			if err := l.end(); err != nil {

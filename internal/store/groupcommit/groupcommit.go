@@ -8,6 +8,7 @@ package groupcommit
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -37,9 +38,9 @@ func New[T any](once func(ctx context.Context, f func(tx T) error) error) *Queue
 var errAlone = errors.New("a job of the group failed")
 
 // Do runs f in a transaction, which it may share with others that are waiting, and
-// returns when that is committed. Where one of them fails, each runs by itself: f must
-// start anew each time, and no other's failure is ever its own. A commit that fails
-// fails for all that share it.
+// returns when that is committed. One of them that fails runs again by itself, and the
+// others without it: f must start anew each time, and no other's failure is ever its
+// own. A commit that fails fails for all that share it.
 func (q *Queue[T]) Do(ctx context.Context, f func(tx T) error) error {
 	j := &job[T]{gone: ctx.Err, f: f, done: make(chan error, 1)}
 	q.mu.Lock()
@@ -66,13 +67,12 @@ func (q *Queue[T]) Do(ctx context.Context, f func(tx T) error) error {
 func (q *Queue[T]) leave(j *job[T]) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, w := range q.waiting {
-		if w == j {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			return true
-		}
+	i := slices.Index(q.waiting, j)
+	if i < 0 {
+		return false
 	}
-	return false
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
 }
 
 // lead runs all that wait in one transaction, and returns what became of a job, which
@@ -92,21 +92,45 @@ func (q *Queue[T]) lead(ctx context.Context, own *job[T]) error {
 	return <-own.done
 }
 
-// share runs jobs in one transaction.
+// rounds is how often a group begins anew without one that failed, before each of those
+// that are left runs by itself.
+const rounds = 4
+
+// share runs jobs in one transaction. Those that fail, or that nobody waits for any
+// more, do not keep the others from theirs.
 func (q *Queue[T]) share(ctx context.Context, group []*job[T]) {
-	failed := false
-	err := q.once(context.WithoutCancel(ctx), func(tx T) error { // each has a context of its own
-		for _, j := range group {
-			if err := j.try(tx); err != nil {
-				failed = true
-				return err
+	for range rounds {
+		group = slices.DeleteFunc(group, func(j *job[T]) bool {
+			gone := j.gone() != nil
+			if gone {
+				j.done <- errAlone
 			}
+			return gone
+		})
+		if len(group) == 0 {
+			return
 		}
-		return nil
-	})
-	if failed {
-		err = errAlone
+		failed := -1
+		err := q.once(context.WithoutCancel(ctx), func(tx T) error { // each has a context of its own
+			for i, j := range group {
+				if err := j.try(tx); err != nil {
+					failed = i
+					return err
+				}
+			}
+			return nil
+		})
+		if failed < 0 {
+			tell(group, err)
+			return
+		}
+		group[failed].done <- errAlone
+		group = slices.Delete(group, failed, failed+1)
 	}
+	tell(group, errAlone)
+}
+
+func tell[T any](group []*job[T], err error) {
 	for _, j := range group {
 		j.done <- err
 	}
@@ -119,8 +143,5 @@ func (j *job[T]) try(tx T) (err error) {
 			err = errAlone
 		}
 	}()
-	if j.gone() != nil {
-		return errAlone
-	}
 	return j.f(tx)
 }

@@ -68,6 +68,30 @@ func TestThoseThatWaitShareACommit(t *testing.T) {
 	})
 }
 
+// TestAFailureDoesNotBreakAGroupUp has one of many fail: the others still share a commit.
+func TestAFailureDoesNotBreakAGroupUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := base{free: make(chan struct{}, 1)}
+		q := groupcommit.New(b.once)
+		var all sync.WaitGroup
+		for n := range 50 {
+			all.Go(func() {
+				f := insert(fmt.Sprint(n))
+				if n == 7 {
+					f = func(*tx) error { return errDisk }
+				}
+				if err := q.Do(t.Context(), f); (err != nil) != (n == 7) {
+					t.Errorf("%d: %v", n, err)
+				}
+			})
+		}
+		all.Wait()
+		if len(b.rows) != 49 || b.commits > 3 {
+			t.Errorf("%d rows by %d commits", len(b.rows), b.commits)
+		}
+	})
+}
+
 // TestAFailureIsNobodyElses has one of many fail, one panic and one give up.
 func TestAFailureIsNobodyElses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,7 +28,7 @@ func (a *App) clientConfigurations() http.Handler {
 		Secure:     a.where.RTMPS,
 		PlainFirst: a.own != nil,
 		Name:       a.cfg.Region + ": " + a.cfg.PublicHost,
-		Asks:       &rate.Bucket{Limit: rate.Limit{PerSecond: multitrack.AsksPerSecond, Burst: multitrack.AsksAtOnce}},
+		Asks:       &rate.Buckets{Limit: rate.Limit{PerSecond: multitrack.AsksPerSecond, Burst: multitrack.AsksAtOnce}},
 		Log:        a.log,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -29,9 +30,9 @@ const (
 	bodyTimeout = 10 * time.Second
 )
 
-// All encoders together may ask for so many configurations a second, and so many at
-// once: each does once before it goes live, and whoever tries out stream keys does all
-// the time.
+// From one address so many configurations may be asked for in a second, and so many at
+// once: an encoder does so once before it goes live, and whoever tries out stream keys
+// all the time.
 const (
 	AsksPerSecond = 50
 	AsksAtOnce    = 200
@@ -46,10 +47,10 @@ type Handler struct {
 	// Channel returns the channel that a stream key opens, or ivs.NotFound.
 	Channel func(ctx context.Context, key ivs.Secret) (ivs.Channel, error)
 
-	Plain, Secure string       // where RTMP and RTMPS are taken, such as rtmp://host/app
-	PlainFirst    bool         // encoders cannot be expected to trust the certificate
-	Name          string       // of the place, for people
-	Asks          *rate.Bucket // of AsksPerSecond and AsksAtOnce; required
+	Plain, Secure string        // where RTMP and RTMPS are taken, such as rtmp://host/app
+	PlainFirst    bool          // encoders cannot be expected to trust the certificate
+	Name          string        // of the place, for people
+	Asks          *rate.Buckets // of AsksPerSecond and AsksAtOnce, by address; required
 	Log           *slog.Logger
 }
 
@@ -74,9 +75,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // configure answers GetClientConfiguration. Clients read of most failures in the
 // body of a 200.
 func (h *Handler) configure(w http.ResponseWriter, r *http.Request) {
-	if !h.Asks.Take() {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		address = r.RemoteAddr
+	}
+	if !h.Asks.Take(address) {
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many encoders ask at the same time, try again in a few seconds", http.StatusTooManyRequests)
+		http.Error(w, "too many configurations are asked for from this address, try again in a few seconds", http.StatusTooManyRequests)
 		return
 	}
 	// A writer that knows no deadlines is a test's.

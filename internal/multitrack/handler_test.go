@@ -30,7 +30,7 @@ func doors(ch ivs.Channel, err error) *multitrack.Handler {
 			return ch, err
 		},
 		Plain: "rtmp://host:1935/app", Secure: "rtmps://host:443/app", Name: "us-east-1: host",
-		Asks: &rate.Bucket{Limit: rate.Limit{PerSecond: multitrack.AsksPerSecond, Burst: multitrack.AsksAtOnce}}, Log: slog.New(slog.DiscardHandler),
+		Asks: &rate.Buckets{Limit: rate.Limit{PerSecond: multitrack.AsksPerSecond, Burst: multitrack.AsksAtOnce}}, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -93,6 +93,11 @@ func TestWhoTriesOutKeysIsHeldBack(t *testing.T) {
 		}
 		if code, _ := ask(t, h, body); code != http.StatusTooManyRequests {
 			t.Errorf("one too many is answered %d", code)
+		}
+		w, elsewhere := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, multitrack.ConfigurationPath, strings.NewReader(body))
+		elsewhere.RemoteAddr = "[2001:db8::7]:4711"
+		if h.ServeHTTP(w, elsewhere); w.Code != http.StatusOK {
+			t.Errorf("an encoder at another address is answered %d", w.Code)
 		}
 		<-time.After(time.Second)
 		if code, _ := ask(t, h, body); code != http.StatusOK {

@@ -353,6 +353,21 @@ func TestAudioThatIsMadeMayStopForAMoment(t *testing.T) {
 	}
 }
 
+// TestPicturesThatNeverHadAudioDoNotWaitForIt compares when the first segments come.
+func TestPicturesThatNeverHadAudioDoNotWaitForIt(t *testing.T) {
+	var listed [2]int
+	for i := range listed {
+		p := newPublisher(t)
+		p.packager.Made = i == 1
+		p.write(mediatest.Only(media.Video, mediatest.Plain(t).Units(7*time.Second)))
+		listed[i] = len(p.reader.entries)
+		p.close(true)
+	}
+	if listed[0] != 3 || listed[1] != listed[0] {
+		t.Errorf("after 7 s %d segments, and %d where audio would be made; want 3", listed[0], listed[1])
+	}
+}
+
 func TestPicturesAlonePlay(t *testing.T) {
 	p := newPublisher(t)
 	p.write(mediatest.Only(media.Video, mediatest.Plain(t).Units(9*time.Second)))

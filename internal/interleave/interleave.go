@@ -24,7 +24,7 @@ const (
 // shown after the audio's middle. So when a picture comes out, all of the audio
 // that is heard before it has come out, and none of the other. Its zero value is ready.
 type Interleaver struct {
-	// Patience is how long pictures wait for audio that was never late, at least:
+	// Patience is how long pictures wait for audio at least, once there was some:
 	// more than usual where others make it, who may stop for a moment.
 	Patience media.Ticks
 
@@ -34,6 +34,7 @@ type Interleaver struct {
 	delay        media.Ticks // PTS-DTS of the last keyframe that came out
 	reached      media.Ticks // when the picture that came out last is shown
 	late         media.Ticks // how far audio was behind the newest picture, at most
+	heard        bool        // there was audio
 	absent       bool        // there is no audio to wait for
 }
 
@@ -46,7 +47,7 @@ func (q *Interleaver) PutVideo(u media.Unit) {
 
 // PutAudio takes an audio unit.
 func (q *Interleaver) PutAudio(u media.Unit) {
-	q.absent = false
+	q.absent, q.heard = false, true
 	q.late = max(q.late, q.newest-u.PTS)
 	q.audio.Push(u)
 	if q.audio.Len() > MaxAudio {
@@ -107,17 +108,20 @@ func (q *Interleaver) Audio() *Queue { return &q.audio }
 
 // Restart returns an Interleaver of another timeline of the same encoder.
 func (q *Interleaver) Restart() Interleaver {
-	return Interleaver{Patience: q.Patience, absent: q.absent, late: q.late}
+	return Interleaver{Patience: q.Patience, heard: q.heard, absent: q.absent, late: q.late}
 }
 
 // Blank returns an Interleaver without the pictures.
 func (q *Interleaver) Blank() Interleaver {
-	return Interleaver{Patience: q.Patience, absent: q.absent, audio: q.audio}
+	return Interleaver{Patience: q.Patience, heard: q.heard, absent: q.absent, audio: q.audio}
 }
 
 // waiting reports whether a picture has to wait for audio.
 func (q *Interleaver) waiting(v *media.Unit) bool {
-	hold := max(q.Patience, min(max(minHold, 2*q.late), maxHold))
+	hold := min(max(minHold, 2*q.late), maxHold)
+	if q.heard {
+		hold = max(hold, q.Patience)
+	}
 	if !q.absent && q.newest-v.DTS < hold && q.video.Len() <= MaxPictures && q.pictures <= maxBytes {
 		return true
 	}

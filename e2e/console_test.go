@@ -149,7 +149,7 @@ func TestTheConsoleTellsTheWholeStory(t *testing.T) {
 	large.left(liveIn)
 	ch.over(str(ch.appears().StreamId))
 	v.do("goto", "place", "#/channels/"+ch.arn[strings.LastIndexByte(ch.arn, '/')+1:])
-	text = v.do("session", "text", "Over, had an error")
+	text = v.do("session", "text", "Over, had an error", "also", "One point for each")
 	if !strings.Contains(text, "The picture is larger than the channel type takes") || !strings.Contains(text, "Send a smaller picture") {
 		t.Errorf("the page does not explain the error:\n%s", text)
 	}

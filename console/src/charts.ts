@@ -18,6 +18,12 @@ export function finest(fromMs: number, toMs: number): number {
   return periods.find((p) => seconds / p <= points) ?? Math.ceil(seconds / points / 3600) * 3600
 }
 
+/** The end of what is asked for: no span is shorter than the finest period, however soon
+ *  a session was over. */
+export function atLeast(from: Date, to: Date): Date {
+  return new Date(Math.max(to.getTime(), from.getTime() + 1000))
+}
+
 /** The periods to ask for, until one has the beginning: fine ones are not kept for long. */
 export function attempts(fromMs: number, toMs: number): number[] {
   const first = finest(fromMs, toMs)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { attempts, best, finest, whole } from '../src/charts'
+import { atLeast, attempts, best, finest, whole } from '../src/charts'
 import { knownCodes, knownEvents, meaning } from '../src/explain'
 import { bitrate, bytes, length } from '../src/format'
 import { texts } from '../src/id3'
@@ -176,6 +176,12 @@ describe('charts', () => {
     expect(attempts(0, 48 * 3600_000)).toEqual([300, 3600])
   })
   const from = (period: number, ...ms: number[]) => ({ period, series: { none: [], some: ms.map((x) => ({ x: new Date(x), y: 1 })) } })
+  it('are asked for over a second at least', () => {
+    const from = new Date('2026-01-02T03:04:05.100Z')
+    expect(atLeast(from, new Date('2026-01-02T03:04:05.180Z')).toISOString()).toBe('2026-01-02T03:04:06.100Z')
+    expect(atLeast(from, new Date('2026-01-02T03:05:05.000Z')).toISOString()).toBe('2026-01-02T03:05:05.000Z')
+  })
+
   it('have their beginning if they begin at about the time asked for', () => {
     expect(whole(from(1, 3000, 4000), 0)).toBe(true)
     expect(whole(from(1, 400_000), 0)).toBe(false)

@@ -11,7 +11,7 @@ import Table from '@cloudscape-design/components/table'
 import { GetMetricDataCommand } from '@aws-sdk/client-cloudwatch'
 import { type AudioConfiguration, GetStreamSessionCommand, type StreamEvent, type StreamSession, type VideoConfiguration } from '@aws-sdk/client-ivs'
 import type { Api } from '../api'
-import { attempts, best, type Drawn, metrics, type Point, whole } from '../charts'
+import { atLeast, attempts, best, type Drawn, metrics, type Point, whole } from '../charts'
 import { meaning } from '../explain'
 import { bitrate, length, moment, timeOfDay } from '../format'
 import { arnOf, idOf } from '../here'
@@ -234,7 +234,8 @@ const refresh = 10_000 // milliseconds between looks at the measurements of a li
 const marks = 12 // events that are marked in a chart
 
 /** Asks for all measurements of a session, as fine as they are kept from its beginning. */
-async function measure(api: Api, channel: string, from: Date, to: Date): Promise<Drawn> {
+async function measure(api: Api, channel: string, from: Date, until: Date): Promise<Drawn> {
+  const to = atLeast(from, until)
   const tried: Drawn[] = []
   for (const period of attempts(from.getTime(), to.getTime())) {
     const answer = await api.cloudwatch.send(

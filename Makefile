@@ -51,7 +51,7 @@ soak: setup build ## the long matrices whole, longer fuzzing, the slow ends, mor
 	@tools/soak
 	go test -count=1 -shuffle=on -timeout 3h -v -parallel 6 ./e2e -soak
 	go test -count=1 -run TestADay ./internal/hls -soak
-	tools/fuzz 30s
+	tools/fuzz 60s
 
 unit: setup console-check ## unit tests under the race detector, in random order
 	go test -race -shuffle=on -timeout 15m $(UNIT)
@@ -72,11 +72,11 @@ e2e: setup player console ## real clients, and a browser, against the real serve
 	@echo 'E2E_SEED=$(E2E_SEED)'
 	E2E_RACE=1 go test -count=1 -shuffle=on -timeout 25m -parallel 6 ./e2e
 
-fuzz: setup ## every fuzz test for 30 seconds
-	tools/fuzz 30s
+fuzz: setup ## every fuzz test for a minute
+	tools/fuzz 60s
 
 fuzz-smoke: setup
-	tools/fuzz 1s
+	tools/fuzz 2s
 
 bench: setup ## benchmarks; BENCH_OLD=file compares with an earlier run
 	@mkdir -p $(dir $(BENCH_OUT))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -11,8 +12,12 @@ import (
 	"openivs/internal/operator"
 )
 
-func TestAKeyOfALinkMayDoWhatItsMakerMayAndDoesNotOutliveIt(t *testing.T) {
-	cfg, err := config.Load(config.Source{Flags: map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}}})
+// made is a server with some settings that does not serve yet.
+func made(t *testing.T, flags map[string][]string) *App {
+	t.Helper()
+	all := map[string][]string{"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}}
+	maps.Copy(all, flags)
+	cfg, err := config.Load(config.Source{Flags: all})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +31,12 @@ func TestAKeyOfALinkMayDoWhatItsMakerMayAndDoesNotOutliveIt(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return a
+}
+
+func TestAKeyOfALinkMayDoWhatItsMakerMayAndDoesNotOutliveIt(t *testing.T) {
+	a := made(t, nil)
+	ctx := t.Context()
 	maker, err := Grant{Name: "desk", Policies: []string{"IVSReadOnlyAccess"}, For: time.Hour}.key(time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -50,23 +61,8 @@ func TestAKeyOfALinkMayDoWhatItsMakerMayAndDoesNotOutliveIt(t *testing.T) {
 }
 
 func TestTheQuotaOfTakeoversIsKeptAndTold(t *testing.T) {
-	cfg, err := config.Load(config.Source{Flags: map[string][]string{
-		"data": {t.TempDir()}, "listen": {"127.0.0.1:0"}, "quota-takeovers": {"7"},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := t.Context()
-	a, err := New(ctx, cfg, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.stop(context.WithoutCancel(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
-	told, err := a.self.About(ctx)
+	a := made(t, map[string][]string{"quota-takeovers": {"7"}})
+	told, err := a.self.About(t.Context())
 	if err != nil || told.Quotas["takeoversPerStream"] != 7 || a.sessions.MaxTakeovers != 7 {
 		t.Errorf("%d are told of, %d kept, %v; want 7", told.Quotas["takeoversPerStream"], a.sessions.MaxTakeovers, err)
 	}

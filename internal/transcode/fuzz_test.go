@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,5 +32,19 @@ func FuzzOutput(f *testing.F) {
 		}}
 		_ = s.read(bytes.NewReader(b), 0, given)
 		_ = eachPicture(b, func(media.Unit) {})
+	})
+}
+
+// FuzzByteStream lays out keyframes of HEVC whose header may be anything.
+func FuzzByteStream(f *testing.F) {
+	head := make([]byte, hvccHead-1)
+	f.Add(append(slices.Clip(head), 1, 0x21, 0, 1, 0, 2, 0x42, 1), []byte{0, 0, 0, 2, 0x26, 1})
+	f.Add(head, []byte{0, 0, 0, 9, 1})
+	f.Add(append(slices.Clip(head), 255, 0, 255, 255, 255, 255), []byte{})
+	f.Fuzz(func(t *testing.T, config, data []byte) {
+		out, err := byteStream(media.Unit{Track: &media.Track{Codec: media.HEVC, Config: config}, Data: data})
+		if most := 3 * (len(config) + len(data)); err == nil && len(out) > most {
+			t.Errorf("%d bytes of %d", len(out), most/3)
+		}
 	})
 }
